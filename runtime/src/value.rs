@@ -1,0 +1,335 @@
+//! The words of the data model, as types that cannot be wrong, and their limits.
+//!
+//! Everything else builds on this module; it knows no other module of the
+//! crate, does no I/O and asks no clock.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// The longest name of an app, module, table, query or command, in bytes. Names
+/// appear in paths and log lines; 64 is what fits there.
+pub const NAME_BYTES_MAX: usize = 64;
+/// The longest key of a table, in bytes.
+pub const KEY_BYTES_MAX: usize = 1024;
+/// The largest value of a table, in bytes.
+pub const VALUE_BYTES_MAX: usize = 1 << 20;
+/// Numbers shown to guests stay below this, the largest integer that a double
+/// holds exactly.
+pub const GUEST_INTEGER_MAX: u64 = (1 << 53) - 1;
+
+/// Why a piece of text is not the name, id or key it was taken for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} {reason}")]
+pub struct Invalid {
+    /// The kind of thing it should have been.
+    pub what: &'static str,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// The name of an app, module, query, command or table: 1 to 64 lower-case
+/// letters, digits and hyphens, beginning with a letter.
+///
+/// System tables, which no client can name in a manifest, begin with `$`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(Arc<str>);
+
+impl Name {
+    /// The name of a system table. Only for constants of this crate.
+    #[must_use]
+    pub fn system(name: &'static str) -> Self {
+        debug_assert!(name.starts_with('$'));
+        Self(name.into())
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this names a table of the server's own.
+    #[must_use]
+    pub fn is_system(&self) -> bool {
+        self.0.starts_with('$')
+    }
+
+    /// Reads back a name that this server wrote, which may be a system table's.
+    ///
+    /// # Errors
+    /// [`Invalid`] if it is neither a name nor `$` and a name.
+    pub fn parse_stored(text: &str) -> Result<Self, Invalid> {
+        check_name(text.strip_prefix('$').unwrap_or(text))?;
+        Ok(Self(text.into()))
+    }
+}
+
+impl FromStr for Name {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        check_name(text)?;
+        Ok(Self(text.into()))
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", &*self.0)
+    }
+}
+
+impl std::borrow::Borrow<str> for Name {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+fn check_name(text: &str) -> Result<(), Invalid> {
+    let invalid = |reason: String| Err(Invalid { what: "name", reason });
+    if text.is_empty() || text.len() > NAME_BYTES_MAX {
+        return invalid(format!("must have 1 to {NAME_BYTES_MAX} bytes, not {}", text.len()));
+    }
+    if !text.starts_with(|c: char| c.is_ascii_lowercase()) {
+        return invalid(format!("`{text}` must begin with a lower-case letter"));
+    }
+    let stray = |c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    if let Some(c) = text.chars().find(|&c| stray(c)) {
+        return invalid(format!("`{text}` has {c:?}; lower-case letters, digits and `-` are allowed"));
+    }
+    Ok(())
+}
+
+/// An entry's place in its app's log, from 1, without gaps; 0 stands for the
+/// state before the first entry.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+pub struct Sequence(pub u64);
+
+impl Sequence {
+    /// The place after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Sequence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// An event's place among its app's events, from 1, without gaps.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+pub struct Position(pub u64);
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One line of sequences of one app; new when an app is created or restored, so
+/// that numbers of two lines are never taken for each other.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct History(pub Uuid);
+
+impl fmt::Display for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A SHA-256, shown in hexadecimal.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hash(pub [u8; 32]);
+
+impl Hash {
+    /// The hash of some bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+}
+
+impl fmt::Display for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl FromStr for Hash {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let invalid = || Invalid { what: "hash", reason: "must be 64 hexadecimal digits".into() };
+        if text.len() != 64 || !text.is_ascii() {
+            return Err(invalid());
+        }
+        let mut hash = [0; 32];
+        for (byte, digits) in hash.iter_mut().zip(text.as_bytes().chunks(2)) {
+            let digits = std::str::from_utf8(digits).unwrap_or_default();
+            // A sign would pass `from_str_radix`.
+            if !digits.bytes().all(|c| c.is_ascii_hexdigit()) {
+                return Err(invalid());
+            }
+            *byte = u8::from_str_radix(digits, 16).unwrap_or_default();
+        }
+        Ok(Self(hash))
+    }
+}
+
+/// A key of a table: 1 to 1,024 bytes of UTF-8, ordered by its bytes.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Key(Arc<str>);
+
+impl Key {
+    /// A key of this text.
+    ///
+    /// # Errors
+    /// [`Invalid`] if it is empty or too long.
+    pub fn new(text: &str) -> Result<Self, Invalid> {
+        if text.is_empty() || text.len() > KEY_BYTES_MAX {
+            let reason = format!("must have 1 to {KEY_BYTES_MAX} bytes, not {}", text.len());
+            return Err(Invalid { what: "key", reason });
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The key as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::borrow::Borrow<str> for Key {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A value of a table, or the result of a handler.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Value {
+    /// One well-formed JSON document.
+    Json(Arc<str>),
+    /// Bytes that only handlers understand.
+    Bytes(Arc<[u8]>),
+}
+
+impl Value {
+    /// Its length in bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.as_bytes().len()
+    }
+
+    /// Whether it has no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Its bytes, whatever they mean.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Json(text) => text.as_bytes(),
+            Self::Bytes(bytes) => bytes,
+        }
+    }
+}
+
+/// What one entry changed: for each table the keys it set and removed. Puts and
+/// deletes are absolute, so applying a change set twice is applying it once.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct ChangeSet {
+    /// In the order of table names and, within a table, of keys; each key once.
+    pub tables: Vec<TableChanges>,
+}
+
+impl ChangeSet {
+    /// Whether nothing changed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tables.is_empty()
+    }
+
+    /// How many keys are set or removed.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.tables.iter().map(|table| table.rows.len()).sum()
+    }
+}
+
+/// The part of a change set that concerns one table.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TableChanges {
+    /// The table's name.
+    pub table: Name,
+    /// Whether the table is created, dropped, or kept.
+    pub lifecycle: Lifecycle,
+    /// New values, or none for a key that is removed, in key order.
+    pub rows: Vec<(Key, Option<Value>)>,
+}
+
+/// What a change set does to a table as a whole, before its rows apply.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lifecycle {
+    /// It is there and stays.
+    Kept,
+    /// It is there afterwards, empty if it was not there before.
+    Created,
+    /// It is gone, with all its rows.
+    Dropped,
+}
+
+/// A fact on record, as it is stored: what it shares with its command is stored
+/// once, with the command's outcome.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Event {
+    /// The event's place in the app.
+    pub position: Position,
+    /// UUIDv5 of the command's id and the event's index.
+    pub id: Uuid,
+    /// Such as `order.placed`.
+    pub event_type: Arc<str>,
+    /// Such as `order/42`.
+    pub subject: Option<Arc<str>>,
+    /// A JSON document.
+    pub data: Arc<str>,
+}
+
+/// Why a handler refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Failure {
+    /// For programs, in kebab-case.
+    pub code: Arc<str>,
+    /// For people.
+    pub message: Arc<str>,
+    /// A JSON document.
+    pub details: Option<Arc<str>>,
+}
