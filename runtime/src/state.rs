@@ -1,1 +1,137 @@
-//! (to be written)
+//! The state of an app after one entry: tables as persistent maps of packed
+//! blocks.
+//!
+//! A [`State`] is a value. Cloning it costs a few reference counts, and a clone
+//! never changes whatever happens to the original (I6): the executor keeps one
+//! to move forward, and every snapshot is a clone of it. Only this module names
+//! the crate of the persistent map; it knows neither the log nor handlers, and
+//! does not check who may write what.
+//!
+//! # Figures
+//!
+//! `figures.rs` has the test that measures them, and says how to run it.
+
+mod block;
+mod bound;
+mod edit;
+#[cfg(test)]
+mod figures;
+mod range;
+mod row;
+mod runs;
+mod table;
+#[cfg(test)]
+mod tests;
+mod write;
+
+pub(crate) use self::row::{Row, pack_row, packed_bytes};
+pub(crate) use self::runs::Rows;
+
+pub use self::range::{Order, Range};
+pub use self::row::{RowRef, ValueRef, unpack};
+pub use self::runs::Scan;
+pub use self::table::Table;
+
+use crate::value::{ChangeSet, Lifecycle, Name, Position, Sequence, TableChanges};
+
+/// The state after one entry.
+#[derive(Clone, Debug)]
+pub struct State {
+    sequence: Sequence,
+    time_ms: u64,
+    position: Position,
+    tables: im::OrdMap<Name, Table>,
+}
+
+/// What one entry moves besides tables.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Step {
+    /// The entry's sequence.
+    pub sequence: Sequence,
+    /// When the entry was accepted, in milliseconds since 1970.
+    pub time_ms: u64,
+    /// The last event of the app once the entry's own are counted.
+    pub position: Position,
+}
+
+impl State {
+    /// The state before the first entry.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
+            sequence: Sequence(0),
+            time_ms: 0,
+            position: Position(0),
+            tables: im::OrdMap::new(),
+        }
+    }
+
+    /// Moves to the state after an entry and returns how many bytes, by
+    /// estimate, clones of the state before no longer share with this one.
+    ///
+    /// Changes are absolute: applying a change set again is applying it once,
+    /// and a change set applied to a state that is already further, as when a
+    /// checkpoint that was written in passing is brought up to date, does no
+    /// harm once those after it have been applied too. For the same reason a
+    /// table that is *kept* but absent is created.
+    pub fn apply(&mut self, step: Step, changes: &ChangeSet) -> u64 {
+        self.sequence = step.sequence;
+        self.time_ms = step.time_ms;
+        self.position = step.position;
+        changes
+            .tables
+            .iter()
+            .map(|table| self.apply_to_table(step.sequence, table))
+            .sum()
+    }
+
+    /// The last entry this state includes; 0 before the first.
+    #[must_use]
+    pub fn sequence(&self) -> Sequence {
+        self.sequence
+    }
+
+    /// When that entry was accepted, in milliseconds since 1970.
+    #[must_use]
+    pub fn time_ms(&self) -> u64 {
+        self.time_ms
+    }
+
+    /// The last event this state includes; 0 before the first.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// A table, the server's own included; none if nobody has created it.
+    #[must_use]
+    pub fn table(&self, name: &str) -> Option<&Table> {
+        self.tables.get(name)
+    }
+
+    /// All tables by name, the server's own (`$…`) included.
+    pub fn tables(&self) -> impl Iterator<Item = (&Name, &Table)> {
+        self.tables.iter()
+    }
+
+    fn apply_to_table(&mut self, sequence: Sequence, changes: &TableChanges) -> u64 {
+        if changes.lifecycle == Lifecycle::Dropped {
+            return self
+                .tables
+                .remove(&changes.table)
+                .map_or(0, |table| table.bytes());
+        }
+        if !self.tables.contains_key(&changes.table) {
+            self.tables
+                .insert(changes.table.clone(), Table::empty(sequence));
+        }
+        let table = self.tables.get_mut(&changes.table);
+        table.map_or(0, |table| table.apply(sequence, &changes.rows))
+    }
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
