@@ -1,0 +1,122 @@
+//! Why a transaction refuses what a handler asks.
+//!
+//! All of these are faults of the handler: it traps, and whoever wrote it reads
+//! the message. So a message says what was wrong, with which table or limit.
+
+use super::event::{EVENT_TYPE_BYTES_MAX, SUBJECT_BYTES_MAX};
+use super::json::JSON_DEPTH_MAX;
+use crate::value::{Invalid, VALUE_BYTES_MAX};
+
+/// The longest part of a name that a message repeats. Names come from handlers.
+const QUOTED_CHARS_MAX: usize = 80;
+
+/// What a transaction does not accept.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// No module has declared the table, or this handler must not see it.
+    #[error("there is no table `{table}`; a module must declare it in its manifest")]
+    UnknownTable {
+        /// What was asked for.
+        table: String,
+    },
+    /// Another module owns the table.
+    #[error("table `{table}` belongs to another module; only its owner may write it")]
+    ForeignTable {
+        /// The table.
+        table: String,
+    },
+    /// The key is empty or too long.
+    #[error(transparent)]
+    Key(#[from] Invalid),
+    /// The value is over its limit.
+    #[error("the value has {bytes} bytes; at most {VALUE_BYTES_MAX} are allowed")]
+    ValueTooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// A JSON value or the data of an event is not JSON.
+    #[error("the text is not JSON, at byte {offset}: {reason}")]
+    InvalidJson {
+        /// Where it stops being JSON, counted from 0.
+        offset: usize,
+        /// What the parser says.
+        reason: String,
+    },
+    /// A JSON document is nested too deeply for common parsers.
+    #[error("the JSON is nested more than {JSON_DEPTH_MAX} deep, at byte {offset}")]
+    JsonTooDeep {
+        /// The bracket that is one too many, counted from 0.
+        offset: usize,
+    },
+    /// More keys written than allowed.
+    #[error("a command may write at most {limit} rows; split the work over several")]
+    TooManyRows {
+        /// The limit.
+        limit: usize,
+    },
+    /// More bytes staged than allowed.
+    #[error("a command may stage at most {limit} bytes; split the work over several")]
+    TooManyBytes {
+        /// The limit.
+        limit: usize,
+    },
+    /// More events emitted than allowed.
+    #[error("a command may emit at most {limit} events; split the work over several")]
+    TooManyEvents {
+        /// The limit.
+        limit: usize,
+    },
+    /// An event's type is not words separated by dots.
+    #[error(
+        "event type `{event_type}` must have 1 to {EVENT_TYPE_BYTES_MAX} bytes: words of letters, \
+         digits, `-` and `_`, separated by dots"
+    )]
+    InvalidEventType {
+        /// What was given.
+        event_type: String,
+    },
+    /// An event's subject is too long.
+    #[error("the event's subject has {bytes} bytes; at most {SUBJECT_BYTES_MAX} are allowed")]
+    SubjectTooLong {
+        /// Its length.
+        bytes: usize,
+    },
+}
+
+impl Refusal {
+    /// A word for programs, which later versions keep.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownTable { .. } => "unknown-table",
+            Self::ForeignTable { .. } => "foreign-table",
+            Self::Key(_) => "invalid-key",
+            Self::ValueTooLong { .. } => "value-too-long",
+            Self::InvalidJson { .. } => "invalid-json",
+            Self::JsonTooDeep { .. } => "json-too-deep",
+            Self::TooManyRows { .. } => "too-many-rows",
+            Self::TooManyBytes { .. } => "too-many-bytes",
+            Self::TooManyEvents { .. } => "too-many-events",
+            Self::InvalidEventType { .. } => "invalid-event-type",
+            Self::SubjectTooLong { .. } => "subject-too-long",
+        }
+    }
+
+    pub(super) fn unknown_table(table: &str) -> Self {
+        Self::UnknownTable {
+            table: quoted(table),
+        }
+    }
+
+    pub(super) fn invalid_event_type(event_type: &str) -> Self {
+        Self::InvalidEventType {
+            event_type: quoted(event_type),
+        }
+    }
+}
+
+/// The beginning of a text that a handler chose, which may be megabytes long.
+fn quoted(text: &str) -> String {
+    text.chars().take(QUOTED_CHARS_MAX).collect()
+}
