@@ -1,1 +1,208 @@
-//! (to be written)
+//! Which module owns which command, query and table of an app.
+//!
+//! The truth is three system tables, changed only by entries of the log; a
+//! catalog is what they say as of one sequence, with the compiled modules and
+//! schemas at hand. It knows how to plan a change, not how to log one.
+
+mod plan;
+mod rows;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+pub use plan::{Conflict, Delta, Plan, TablePlan};
+pub use rows::{ModuleRow, TableRow, table_names};
+
+use crate::modules::{self, Modules};
+use crate::schema::{self, Schema};
+use crate::state::State;
+use crate::value::{Hash, Name, Sequence};
+use crate::wasm::{self, Manifest};
+
+/// What the modules of an app own, as of one sequence.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    modules: BTreeMap<Name, Arc<Deployed>>,
+    commands: HashMap<Name, Arc<Deployed>>,
+    queries: HashMap<Name, Arc<Deployed>>,
+    tables: BTreeMap<Name, TableRow>,
+}
+
+/// One version of a module, ready to be called.
+#[derive(Debug)]
+pub struct Deployed {
+    /// The module's name.
+    pub name: Name,
+    /// The compiled module.
+    pub module: Arc<wasm::Module>,
+    /// When and by which entry it was deployed.
+    pub row: ModuleRow,
+    /// The tables it may write.
+    pub tables: Arc<BTreeSet<Name>>,
+    commands: HashMap<Name, Schema>,
+    queries: HashMap<Name, Schema>,
+}
+
+/// Why a catalog cannot be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A module that is deployed cannot be loaded.
+    #[error("cannot load module `{name}`")]
+    Module {
+        /// Which module.
+        name: Name,
+        /// Why.
+        source: modules::Error,
+    },
+    /// A schema that was accepted before is not any more.
+    #[error("module `{name}`: {reason}")]
+    Schema {
+        /// Which module.
+        name: Name,
+        /// Why.
+        reason: String,
+    },
+    /// A system table holds what this server did not write.
+    #[error("system table `{table}` cannot be read at key `{key}`: {reason}")]
+    Row {
+        /// Which table.
+        table: Name,
+        /// Which row.
+        key: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Catalog {
+    /// What the system tables of a state say. Modules that `before` has already
+    /// are taken from it.
+    ///
+    /// # Errors
+    /// [`Error`]: the app cannot run until it is mended.
+    pub fn of(state: &State, modules: &Modules, before: &Self) -> Result<Self, Error> {
+        let mut catalog = Self { tables: rows::read_tables(state)?, ..Self::default() };
+        for (name, row) in rows::read_modules(state)? {
+            let deployed = match before.modules.get(&name) {
+                Some(deployed) if deployed.row == row => Arc::clone(deployed),
+                _ => {
+                    let module = modules.load(row.hash);
+                    let module =
+                        module.map_err(|source| Error::Module { name: name.clone(), source })?;
+                    let deployed = Deployed::new(name.clone(), module, row);
+                    Arc::new(deployed.map_err(|reason| Error::Schema { name, reason })?)
+                }
+            };
+            catalog.add(deployed);
+        }
+        Ok(catalog)
+    }
+
+    fn add(&mut self, deployed: Arc<Deployed>) {
+        for command in deployed.commands.keys() {
+            self.commands.insert(command.clone(), Arc::clone(&deployed));
+        }
+        for query in deployed.queries.keys() {
+            self.queries.insert(query.clone(), Arc::clone(&deployed));
+        }
+        self.modules.insert(deployed.name.clone(), deployed);
+    }
+
+    /// The module that owns a command.
+    #[must_use]
+    pub fn command(&self, name: &str) -> Option<&Arc<Deployed>> {
+        self.commands.get(name)
+    }
+
+    /// The module that owns a query.
+    #[must_use]
+    pub fn query(&self, name: &str) -> Option<&Arc<Deployed>> {
+        self.queries.get(name)
+    }
+
+    /// A module by its name.
+    #[must_use]
+    pub fn module(&self, name: &str) -> Option<&Arc<Deployed>> {
+        self.modules.get(name)
+    }
+
+    /// All modules, by name.
+    pub fn modules(&self) -> impl Iterator<Item = &Arc<Deployed>> {
+        self.modules.values()
+    }
+
+    /// The names of all commands.
+    pub fn commands(&self) -> impl Iterator<Item = &Name> {
+        self.commands.keys()
+    }
+
+    /// The names of all queries.
+    pub fn queries(&self) -> impl Iterator<Item = &Name> {
+        self.queries.keys()
+    }
+
+    /// All tables that handlers see, and whose they are.
+    #[must_use]
+    pub fn tables(&self) -> &BTreeMap<Name, TableRow> {
+        &self.tables
+    }
+}
+
+impl Deployed {
+    /// A module under a name, with its schemas compiled.
+    ///
+    /// # Errors
+    /// Which schema of the manifest cannot be used, and why.
+    pub fn new(name: Name, module: Arc<wasm::Module>, row: ModuleRow) -> Result<Self, String> {
+        let manifest = module.manifest();
+        let commands = compile("commands", &manifest.commands)?;
+        let queries = compile("queries", &manifest.queries)?;
+        let tables = Arc::new(manifest.tables.keys().cloned().collect());
+        Ok(Self { name, module, row, tables, commands, queries })
+    }
+
+    /// The SHA-256 of the uploaded bytes.
+    #[must_use]
+    pub fn hash(&self) -> Hash {
+        self.row.hash
+    }
+
+    /// The entry that deployed it.
+    #[must_use]
+    pub fn since(&self) -> Sequence {
+        self.row.sequence
+    }
+
+    /// What the module says of itself.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        self.module.manifest()
+    }
+
+    /// Checks the input of a command of this module; none if it has no such
+    /// command.
+    #[must_use]
+    pub fn check_command(&self, name: &str, input: &str) -> Option<Result<(), schema::Refused>> {
+        self.commands.get(name).map(|schema| schema.check(input))
+    }
+
+    /// Checks the input of a query of this module; none if it has no such query.
+    #[must_use]
+    pub fn check_query(&self, name: &str, input: &str) -> Option<Result<(), schema::Refused>> {
+        self.queries.get(name).map(|schema| schema.check(input))
+    }
+}
+
+fn compile(
+    kind: &str,
+    handlers: &BTreeMap<Name, wasm::Handler>,
+) -> Result<HashMap<Name, Schema>, String> {
+    let compiled = handlers.iter().map(|(name, handler)| {
+        let text = handler.input.as_deref().map_or("true", |schema| schema.get());
+        let schema = Schema::compile(text)
+            .map_err(|reason| format!("{kind}.{name}.input is not a JSON Schema: {reason}"))?;
+        Ok((name.clone(), schema))
+    });
+    compiled.collect()
+}

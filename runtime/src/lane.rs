@@ -1,1 +1,402 @@
-//! (to be written)
+//! One app's lane: entries are sequenced, executed one after another, made
+//! durable in rounds, published, and answered.
+//!
+//! ```text
+//!  submit ─► sequencer ─► executor ─► committer ─► publish ─► answer
+//!            one short    runs ahead  one round =  only what
+//!            section      of the disk one append   is durable
+//! ```
+//!
+//! Two locks. The *inbox* belongs to the sequencer: what has been sequenced and
+//! what waits. *Progress* belongs to executor and committer: the head state and
+//! the outcomes that are not durable yet. Whoever needs both takes the outcomes
+//! first, so that no outcome is written before its entry.
+//!
+//! After a failed append nobody knows what is durable. The lane then raises its
+//! *generation*: everything in memory that the failed round may have made wrong
+//! is discarded, the log is opened and read again, and nothing of the old
+//! generation can reach the new one.
+//!
+//! An idle lane has no threads: executor and committer start when there is
+//! something to do and end after a while without.
+
+mod committer;
+mod deploy;
+mod executor;
+pub mod fingerprint;
+mod flight;
+mod inbox;
+mod poison;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use uuid::Uuid;
+
+pub use flight::{Answer, Flight};
+pub use inbox::{Refusal, Submission, Ticket};
+
+use crate::catalog::{self, Catalog};
+use crate::clock::Clock;
+use crate::ids::Floor;
+use crate::log::Storage;
+use crate::modules::Modules;
+use crate::receipts::{self, Receipt, Receipts};
+use crate::record::Act;
+use crate::recovery::{self, Recovered};
+use crate::snapshot::{Budget, Reaper, Snapshot, Snapshots};
+use crate::state::State;
+use crate::transaction;
+use crate::value::{Hash, Name, Sequence};
+use committer::Committer;
+use executor::{Executor, Finished};
+use inbox::{Inbox, Phase};
+use poison::{Mark, Slot};
+
+/// What a lane may use, and how long things take.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Entries that are sequenced and not yet answered, at most.
+    pub inbox_entries_max: usize,
+    /// Bytes of those entries, at most.
+    pub inbox_bytes_max: usize,
+    /// Bytes of outcomes that wait for the disk, at most; the executor waits
+    /// beyond it.
+    pub unsynced_bytes_max: usize,
+    /// How long ids are remembered.
+    pub window: Duration,
+    /// Whether the operator vouches for the clock at this start.
+    pub clock_confirmed: bool,
+    /// How long the committer waits for the outcome of a command that is being
+    /// executed, so that both are written in one round.
+    pub linger: Duration,
+    /// After how long without work the threads of a lane end.
+    pub idle_after: Duration,
+    /// How long to wait before a log that failed is opened again.
+    pub reopen_after: Duration,
+    /// What one command may stage.
+    pub transaction: transaction::Limits,
+    /// How many past roots are held.
+    pub held: Budget,
+    /// Replaces the live instance before this share of commands, at random:
+    /// 0 never, 1 always. For tests, which must not notice.
+    pub replace_instance_share: f64,
+}
+
+impl Default for Settings {
+    /// 4,096 entries or 64 MiB in the inbox, 64 MiB unsynced, a window of 24 h.
+    /// The linger is a fraction of what a sync takes on a good disk.
+    fn default() -> Self {
+        Self {
+            inbox_entries_max: 4096,
+            inbox_bytes_max: 64 << 20,
+            unsynced_bytes_max: 64 << 20,
+            window: Duration::from_secs(24 * 60 * 60),
+            clock_confirmed: false,
+            linger: Duration::from_micros(100),
+            idle_after: Duration::from_secs(10),
+            reopen_after: Duration::from_secs(1),
+            transaction: transaction::Limits::default(),
+            held: Budget::default(),
+            replace_instance_share: 0.0,
+        }
+    }
+}
+
+/// What a lane works with.
+#[derive(Debug)]
+pub struct Parts {
+    /// The app's name, for log lines.
+    pub app: Name,
+    /// Where its log is.
+    pub storage: Box<dyn Storage>,
+    /// Its uploaded modules.
+    pub modules: Arc<Modules>,
+    /// The file that tells which command killed the process.
+    pub slot: PathBuf,
+    /// The time.
+    pub clock: Clock,
+    /// Where expensive things are dropped.
+    pub reaper: Reaper,
+}
+
+/// Why a lane cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The log cannot be recovered.
+    #[error("app `{app}` cannot be recovered")]
+    Recovery {
+        /// Which app.
+        app: Name,
+        /// Why.
+        source: recovery::Error,
+    },
+    /// A module that is deployed cannot be loaded.
+    #[error("app `{app}` cannot run")]
+    Catalog {
+        /// Which app.
+        app: Name,
+        /// Why.
+        source: catalog::Error,
+    },
+    /// The slot file cannot be used.
+    #[error("app `{app}`: cannot use {path}")]
+    Slot {
+        /// Which app.
+        app: Name,
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The log took no record.
+    #[error("app `{app}`: cannot append to the log")]
+    Log {
+        /// Which app.
+        app: Name,
+        /// Why.
+        source: crate::log::Error,
+    },
+}
+
+/// A handle to one app's lane.
+#[derive(Debug, Clone)]
+pub struct Lane(Arc<Shared>);
+
+/// How a lane is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// It takes commands.
+    Running,
+    /// The log failed and is being opened again.
+    Recovering(String),
+    /// It cannot go on until somebody acts.
+    Stopped(String),
+    /// It is being closed.
+    Draining,
+}
+
+/// What the threads of a lane and its handles share.
+#[derive(Debug)]
+struct Shared {
+    app: Name,
+    settings: Settings,
+    clock: Clock,
+    storage: Box<dyn Storage>,
+    modules: Arc<Modules>,
+    snapshots: Arc<Snapshots>,
+    receipts: Receipts,
+    /// Held for a few moves of pointers, by async tasks as well; never across
+    /// execution, I/O or an await.
+    inbox: Mutex<Inbox>,
+    /// Tells the executor of new work, and that a round has ended.
+    work: Condvar,
+    /// Tells the committer of new entries or outcomes.
+    fresh: Condvar,
+    /// Held by executor and committer while changes are applied or taken.
+    progress: Mutex<Progress>,
+    executor: Mutex<Executor>,
+    committer: Mutex<Committer>,
+}
+
+/// How far execution has come.
+#[derive(Debug)]
+struct Progress {
+    generation: u64,
+    /// The state after the last outcome, durable or not.
+    head: State,
+    catalog: Arc<Catalog>,
+    /// Outcomes that no round has taken.
+    finished: Vec<Finished>,
+    finished_bytes: usize,
+    unshared_bytes: u64,
+}
+
+impl Lane {
+    /// Recovers an app and gets its lane ready. Entries without an outcome are
+    /// executed at once.
+    ///
+    /// # Errors
+    /// [`Error`]: the app is not served then.
+    pub fn open(settings: Settings, parts: Parts) -> Result<Self, Error> {
+        let app = parts.app.clone();
+        let (slot, mark) = Slot::open(&parts.slot)
+            .map_err(|source| slot_error(&app, &parts.slot, source))?;
+        let recovered = recovery::recover(&*parts.storage);
+        let recovered =
+            recovered.map_err(|source| Error::Recovery { app: app.clone(), source })?;
+        let catalog = Catalog::of(&recovered.state, &parts.modules, &Catalog::default());
+        let catalog = catalog.map_err(|source| Error::Catalog { app: app.clone(), source })?;
+        let floor = first_floor(&settings, &parts.clock, &recovered);
+        let shared = assemble(settings, parts, recovered, Arc::new(catalog), floor, slot);
+        let lane = Self(Arc::new(shared));
+        lane.0.count_attempt(mark).map_err(|source| Error::Log { app, source })?;
+        lane.0.start_if_needed(&mut lane.0.inbox());
+        Ok(lane)
+    }
+
+    /// Gives an entry its place, or finds that it has one already.
+    ///
+    /// # Errors
+    /// [`Refusal`]: nothing was logged.
+    pub fn submit(&self, submission: Submission) -> Result<Ticket, Refusal> {
+        let mut inbox = self.0.inbox();
+        let ticket = inbox.submit(&self.0.settings, &self.0.clock, submission)?;
+        if matches!(ticket, Ticket::Flying { replayed: false, .. }) {
+            self.0.start_if_needed(&mut inbox);
+            self.0.work.notify_one();
+            self.0.fresh.notify_one();
+        }
+        Ok(ticket)
+    }
+
+    /// Closes the lane: refuses what is new, finishes and answers what is
+    /// sequenced, and marks the end as orderly. Blocks for as long as `within`.
+    /// What cannot be finished by then is finished at the next start.
+    pub fn close(&self, within: Duration) {
+        self.0.close(within);
+    }
+
+    /// The published states.
+    #[must_use]
+    pub fn snapshots(&self) -> &Arc<Snapshots> {
+        &self.0.snapshots
+    }
+
+    /// The app's modules.
+    #[must_use]
+    pub fn modules(&self) -> &Arc<Modules> {
+        &self.0.modules
+    }
+
+    /// The last sequence that was given out, durable or not.
+    #[must_use]
+    pub fn last_sequence(&self) -> Sequence {
+        self.0.inbox().last()
+    }
+
+    /// How the lane is doing.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.0.inbox().health()
+    }
+
+    /// What one command may stage.
+    #[must_use]
+    pub fn transaction_limits(&self) -> transaction::Limits {
+        self.0.settings.transaction.clone()
+    }
+
+    /// What became of the entry with an id: in flight, or settled.
+    #[must_use]
+    pub fn find(&self, id: Uuid) -> Option<Ticket> {
+        self.0.inbox().find(id)
+    }
+
+    /// The receipt of an entry; none if it is not durable.
+    ///
+    /// # Errors
+    /// [`receipts::Error`] if the log cannot be read.
+    pub fn receipt(&self, sequence: Sequence) -> Result<Option<Receipt>, receipts::Error> {
+        self.0.receipts.read(sequence)
+    }
+
+    /// The receipts themselves, for pages of them.
+    #[must_use]
+    pub fn receipts(&self) -> &Receipts {
+        &self.0.receipts
+    }
+}
+
+impl Shared {
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Stops the lane for good: what the host cannot do is never recorded as
+    /// what a handler did.
+    fn stop(&self, reason: String) {
+        tracing::error!(app = %self.app, reason, "the lane has stopped");
+        let mut inbox = self.inbox();
+        inbox.stop(reason);
+        self.work.notify_all();
+        self.fresh.notify_all();
+    }
+}
+
+fn first_floor(settings: &Settings, clock: &Clock, recovered: &Recovered) -> Floor {
+    let recorded = recovered.round.floor_ms;
+    if recovered.round.number == 0 {
+        return Floor::new(clock, settings.window);
+    }
+    let mut floor = match settings.clock_confirmed {
+        true => Floor::confirmed(clock, settings.window),
+        false => Floor::resume(clock, settings.window, recorded),
+    };
+    floor.at_least(recorded);
+    floor
+}
+
+fn assemble(
+    settings: Settings,
+    parts: Parts,
+    recovered: Recovered,
+    catalog: Arc<Catalog>,
+    floor: Floor,
+    slot: Slot,
+) -> Shared {
+    let first = Snapshot { state: recovered.state.clone(), catalog: Arc::clone(&catalog) };
+    let snapshots = Arc::new(Snapshots::new(
+        recovered.history,
+        first,
+        Arc::clone(&parts.modules),
+        settings.held,
+        parts.clock.clone(),
+        parts.reaper,
+    ));
+    let receipts = Receipts::new(recovered.index, recovered.log.reader());
+    let inbox = Inbox::recovered(
+        0,
+        recovered.round,
+        receipts.last(),
+        recovered.ids,
+        floor,
+        recovered.unfinished,
+    );
+    let progress = Progress::at(0, recovered.state, catalog);
+    let committer = Committer::new(recovered.log, recovered.history, recovered.round);
+    let executor = Executor::new(slot, recovered.attempts);
+    Shared {
+        app: parts.app,
+        settings,
+        clock: parts.clock,
+        storage: parts.storage,
+        modules: parts.modules,
+        snapshots,
+        receipts,
+        inbox: Mutex::new(inbox),
+        work: Condvar::new(),
+        fresh: Condvar::new(),
+        progress: Mutex::new(progress),
+        executor: Mutex::new(executor),
+        committer: Mutex::new(committer),
+    }
+}
+
+impl Progress {
+    fn at(generation: u64, head: State, catalog: Arc<Catalog>) -> Self {
+        let finished = Vec::new();
+        Self { generation, head, catalog, finished, finished_bytes: 0, unshared_bytes: 0 }
+    }
+}
+
+fn slot_error(app: &Name, path: &std::path::Path, source: std::io::Error) -> Error {
+    Error::Slot { app: app.clone(), path: path.to_owned(), source }
+}

@@ -150,6 +150,70 @@ impl fmt::Display for History {
     }
 }
 
+/// The id a client gives its command: a UUID that carries the time at which it
+/// was made, so that one too old to be remembered can be told from a new one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct CommandId {
+    uuid: Uuid,
+    time_ms: u64,
+}
+
+impl CommandId {
+    /// The UUID.
+    #[must_use]
+    pub fn uuid(self) -> Uuid {
+        self.uuid
+    }
+
+    /// The time in it, in milliseconds since 1970.
+    #[must_use]
+    pub fn time_ms(self) -> u64 {
+        self.time_ms
+    }
+
+    /// Takes a UUID as an id if its version carries a time that clients may set.
+    ///
+    /// # Errors
+    /// [`Invalid`] for every version but 1, 6 and 7.
+    pub fn new(uuid: Uuid) -> Result<Self, Invalid> {
+        let invalid = |reason: String| Err(Invalid { what: "command id", reason });
+        let advice = "use version 7 (or 6, or 1)";
+        match (uuid.get_version_num(), uuid.get_timestamp()) {
+            (1 | 6 | 7, Some(time)) => {
+                let (seconds, nanos) = time.to_unix();
+                let time_ms = seconds.saturating_mul(1000) + u64::from(nanos / 1_000_000);
+                Ok(Self { uuid, time_ms })
+            }
+            (2, _) => invalid(format!("is a UUID of version 2, whose clock is too coarse; {advice}")),
+            (8, _) => invalid(format!("is a UUID of version 8, kept for the server; {advice}")),
+            (n @ 3..=5, _) => {
+                invalid(format!("is a UUID of version {n}, which has no time in it; {advice}"))
+            }
+            _ => invalid(format!("is not a UUID of a known version and variant; {advice}")),
+        }
+    }
+}
+
+impl FromStr for CommandId {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match Uuid::try_parse(text) {
+            Ok(uuid) => Self::new(uuid),
+            Err(error) => Err(Invalid {
+                what: "command id",
+                reason: format!("`{}` is not a UUID: {error}", text.escape_debug()),
+            }),
+        }
+    }
+}
+
+impl fmt::Display for CommandId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.uuid.fmt(f)
+    }
+}
+
 /// A SHA-256, shown in hexadecimal.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hash(pub [u8; 32]);
@@ -332,4 +396,17 @@ pub struct Failure {
     pub message: Arc<str>,
     /// A JSON document.
     pub details: Option<Arc<str>>,
+}
+
+/// An error and its causes in one line, for logs and for people.
+#[must_use]
+pub fn chain_of(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }

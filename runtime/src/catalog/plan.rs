@@ -1,0 +1,172 @@
+//! What deploying a module would change, found without changing anything.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::{Catalog, Deployed, TableRow};
+use crate::value::Name;
+use crate::wasm::Handler;
+
+/// What deploying a module changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// The module's name.
+    pub module: String,
+    /// The version to be deployed.
+    pub hash: String,
+    /// The version it replaces.
+    pub replaces: Option<String>,
+    /// Whether that is the same version, so that there is nothing to do.
+    pub unchanged: bool,
+    /// What becomes of its commands.
+    pub commands: Delta,
+    /// What becomes of its queries.
+    pub queries: Delta,
+    /// What becomes of its tables.
+    pub tables: TablePlan,
+    /// The command that runs as part of the deployment.
+    pub on_deploy: Option<String>,
+}
+
+/// How a set of handlers changes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Delta {
+    /// Not there before.
+    pub added: Vec<String>,
+    /// There before with another description or schema.
+    pub changed: Vec<String>,
+    /// Not there any more.
+    pub removed: Vec<String>,
+}
+
+/// How a module's tables change.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct TablePlan {
+    /// New and empty.
+    pub created: Vec<String>,
+    /// Taken over with their rows; nobody owned them.
+    pub adopted: Vec<String>,
+    /// Declared no more; their rows stay, readable.
+    pub orphaned: Vec<String>,
+}
+
+/// Why a module cannot be deployed beside the others.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Conflict {
+    /// Two modules would own one name.
+    #[error(
+        "{kind} `{name}` belongs to module `{owner}`; choose another name, or remove it there first"
+    )]
+    Taken {
+        /// `command`, `query` or `table`.
+        kind: &'static str,
+        /// The name both want.
+        name: Name,
+        /// Who has it.
+        owner: String,
+    },
+    /// A table with rows of a module that no longer declares it.
+    #[error(
+        "table `{table}` is left over from module `{of}`; say `\"adopt\": true` at the table in the \
+         manifest to take it over with its rows, or drop it first"
+    )]
+    NotAdopted {
+        /// Which table.
+        table: Name,
+        /// Whose it was.
+        of: String,
+    },
+}
+
+impl Catalog {
+    /// What deploying a module would change.
+    ///
+    /// # Errors
+    /// Everything that stands in the way.
+    pub fn plan(&self, deployed: &Deployed) -> Result<Plan, Vec<Conflict>> {
+        let before = self.modules.get(&deployed.name);
+        let conflicts = self.conflicts(deployed);
+        if !conflicts.is_empty() {
+            return Err(conflicts);
+        }
+        let (manifest, nothing) = (deployed.manifest(), BTreeMap::new());
+        let old = before.map(|before| before.manifest());
+        Ok(Plan {
+            module: deployed.name.to_string(),
+            hash: deployed.hash().to_string(),
+            replaces: before.map(|before| before.hash().to_string()),
+            unchanged: before.is_some_and(|before| before.hash() == deployed.hash()),
+            commands: delta(old.map_or(&nothing, |old| &old.commands), &manifest.commands),
+            queries: delta(old.map_or(&nothing, |old| &old.queries), &manifest.queries),
+            tables: self.table_plan(deployed),
+            on_deploy: manifest.on_deploy.as_ref().map(Name::to_string),
+        })
+    }
+
+    fn conflicts(&self, deployed: &Deployed) -> Vec<Conflict> {
+        let mut conflicts = Vec::new();
+        let own = deployed.name.as_str();
+        let manifest = deployed.manifest();
+        let mut taken = |kind, name: &Name, owner: Option<&str>| match owner {
+            Some(owner) if owner != own => {
+                let (name, owner) = (name.clone(), owner.to_owned());
+                conflicts.push(Conflict::Taken { kind, name, owner });
+            }
+            _ => {}
+        };
+        for name in manifest.commands.keys() {
+            taken("command", name, self.commands.get(name).map(|owner| owner.name.as_str()));
+        }
+        for name in manifest.queries.keys() {
+            taken("query", name, self.queries.get(name).map(|owner| owner.name.as_str()));
+        }
+        for name in manifest.tables.keys() {
+            taken("table", name, self.tables.get(name).and_then(TableRow::owner));
+        }
+        for (table, declared) in &manifest.tables {
+            // A module takes its own back without being asked: a rollback must
+            // find its tables again.
+            match self.tables.get(table) {
+                Some(TableRow::Orphan { of, .. }) if of != own && !declared.adopt => {
+                    conflicts.push(Conflict::NotAdopted { table: table.clone(), of: of.clone() });
+                }
+                _ => {}
+            }
+        }
+        conflicts
+    }
+
+    fn table_plan(&self, deployed: &Deployed) -> TablePlan {
+        let mut plan = TablePlan::default();
+        for table in deployed.tables.iter() {
+            match self.tables.get(table) {
+                None => plan.created.push(table.to_string()),
+                Some(TableRow::Orphan { .. }) => plan.adopted.push(table.to_string()),
+                Some(TableRow::Owner(_)) => {}
+            }
+        }
+        plan.orphaned = self.owned_by(&deployed.name).difference(&deployed.tables).map(Name::to_string).collect();
+        plan
+    }
+
+    /// The tables that a module owns.
+    #[must_use]
+    pub fn owned_by(&self, module: &Name) -> BTreeSet<Name> {
+        let owned = self.tables.iter().filter(|(_, row)| row.owner() == Some(module.as_str()));
+        owned.map(|(table, _)| table.clone()).collect()
+    }
+}
+
+fn delta(old: &BTreeMap<Name, Handler>, new: &BTreeMap<Name, Handler>) -> Delta {
+    let mut delta = Delta::default();
+    for (name, handler) in new {
+        match old.get(name) {
+            None => delta.added.push(name.to_string()),
+            Some(before) if before != handler => delta.changed.push(name.to_string()),
+            Some(_) => {}
+        }
+    }
+    delta.removed = old.keys().filter(|name| !new.contains_key(*name)).map(Name::to_string).collect();
+    delta
+}

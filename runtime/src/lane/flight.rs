@@ -1,0 +1,86 @@
+//! An entry on its way: what those who wait for it hold.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use crate::receipts::Receipt;
+use crate::value::Sequence;
+
+/// How the way of an entry ended.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// Executed, durable and visible.
+    Done(Receipt),
+    /// Whether it was logged is not known; the same id may be sent again.
+    Unknown(String),
+    /// It was not logged, and never will be.
+    NotLogged(String),
+}
+
+/// One entry in flight. Duplicates hold the same flight as the original.
+#[derive(Debug)]
+pub struct Flight {
+    /// The entry's id.
+    pub id: Uuid,
+    /// Its place.
+    pub sequence: Sequence,
+    logged: AtomicBool,
+    answer: OnceLock<Answer>,
+    changed: Notify,
+}
+
+impl Flight {
+    pub(super) fn new(id: Uuid, sequence: Sequence) -> Self {
+        let (logged, answer) = (AtomicBool::new(false), OnceLock::new());
+        Self { id, sequence, logged, answer, changed: Notify::new() }
+    }
+
+    pub(super) fn set_logged(&self) {
+        self.logged.store(true, Ordering::Release);
+        self.changed.notify_waiters();
+    }
+
+    pub(super) fn settle(&self, answer: Answer) {
+        // Set once: a lane answers an entry in one place only.
+        let first = self.answer.set(answer).is_ok();
+        debug_assert!(first, "entry {} was answered twice", self.sequence);
+        self.changed.notify_waiters();
+    }
+
+    /// Whether the entry is durable.
+    #[must_use]
+    pub fn is_logged(&self) -> bool {
+        self.logged.load(Ordering::Acquire)
+    }
+
+    /// The answer, if there is one.
+    #[must_use]
+    pub fn answer(&self) -> Option<&Answer> {
+        self.answer.get()
+    }
+
+    /// Waits for the answer.
+    pub async fn answered(&self) -> &Answer {
+        loop {
+            let changed = self.changed.notified();
+            if let Some(answer) = self.answer.get() {
+                return answer;
+            }
+            changed.await;
+        }
+    }
+
+    /// Waits until the entry is durable, or answered without ever being so.
+    pub async fn logged(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.is_logged() || self.answer.get().is_some() {
+                return;
+            }
+            changed.await;
+        }
+    }
+}

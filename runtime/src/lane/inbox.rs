@@ -1,0 +1,392 @@
+//! The sequencer: one short section in which an entry gets its place.
+//!
+//! Up to here an entry can be refused; after it nothing is refused any more,
+//! and what can no longer run gets an outcome that says so.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::flight::{Answer, Flight};
+use super::{Health, Settings};
+use crate::clock::Clock;
+use crate::ids::{Floor, Ids, OutOfWindow, Seen, time_of};
+use crate::record::{Act, Entry};
+use crate::recovery::Tip;
+use crate::value::{Hash, Sequence};
+use crate::wasm;
+
+/// What an entry costs beside its input, roughly, in bytes.
+const ENTRY_OVERHEAD_BYTES: usize = 512;
+
+/// An entry that wants a place.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// Its id.
+    pub id: Uuid,
+    /// Whether the id has to be in the window; ids that the server makes are.
+    pub windowed: bool,
+    /// What "the same" means for it.
+    pub fingerprint: Hash,
+    /// What it does.
+    pub act: Act,
+    /// The version of the module against whose schema it was checked.
+    pub admitted: Option<Hash>,
+    /// A module to be kept in memory until the entry is executed.
+    pub keep: Option<Arc<wasm::Module>>,
+}
+
+/// The place an entry has.
+#[derive(Debug, Clone)]
+pub enum Ticket {
+    /// It is on its way.
+    Flying {
+        /// The way.
+        flight: Arc<Flight>,
+        /// Whether it had its place before.
+        replayed: bool,
+    },
+    /// It was answered before; its receipt is in the log.
+    Settled(Sequence),
+}
+
+/// Why an entry gets no place. Nothing was logged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The id belongs to something else.
+    #[error("the id was given to another command, entry {sequence}; make a new id for a new command")]
+    Reused {
+        /// To which entry.
+        sequence: Sequence,
+    },
+    /// The time in the id is before the floor.
+    #[error(
+        "the time in the id, {time_ms}, is before {floor_ms}, the earliest the server remembers; \
+         a command this old could have been executed already: look at the state, then submit it \
+         anew with a new id"
+    )]
+    Expired {
+        /// The time in the id, in milliseconds since 1970.
+        time_ms: u64,
+        /// The earliest that is accepted.
+        floor_ms: u64,
+    },
+    /// The time in the id is too far ahead.
+    #[error(
+        "the time in the id, {time_ms}, is more than 5 minutes ahead of the server's, {now_ms}; \
+         set the clock of the client"
+    )]
+    Ahead {
+        /// The time in the id, in milliseconds since 1970.
+        time_ms: u64,
+        /// The server's time.
+        now_ms: u64,
+    },
+    /// The basis has not happened yet.
+    #[error("the basis {basis} is beyond the last sequence, {last}")]
+    BasisAhead {
+        /// What the command says it looked at.
+        basis: Sequence,
+        /// The last sequence.
+        last: Sequence,
+    },
+    /// Too much is waiting.
+    #[error("the inbox is full: {waiting} entries of {bytes} bytes are waiting; try again in a moment")]
+    Full {
+        /// Entries that are not answered yet.
+        waiting: usize,
+        /// Their bytes.
+        bytes: usize,
+    },
+    /// The log failed and is being opened again.
+    #[error("the log is being recovered ({reason}); try again in a moment")]
+    Recovering {
+        /// What failed.
+        reason: String,
+    },
+    /// The lane has stopped until somebody acts.
+    #[error("the app takes no commands: {reason}; the server's log says more")]
+    Stopped {
+        /// Why.
+        reason: String,
+    },
+    /// The server is about to end.
+    #[error("the server is shutting down; try again when it is back")]
+    Draining,
+}
+
+/// An entry that waits to be executed.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) generation: u64,
+    pub(super) entry: Arc<Entry>,
+    pub(super) flight: Arc<Flight>,
+    pub(super) admitted: Option<Hash>,
+    /// Held so that a module compiled at admission is there at execution.
+    pub(super) keep: Option<Arc<wasm::Module>>,
+}
+
+/// An entry that is in no round yet.
+#[derive(Debug)]
+pub(super) struct Fresh {
+    pub(super) entry: Arc<Entry>,
+    pub(super) flight: Arc<Flight>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Phase {
+    Running,
+    Recovering(String),
+    Stopped(String),
+    Draining,
+}
+
+/// Everything the sequencer knows.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    pub(super) generation: u64,
+    pub(super) phase: Phase,
+    /// The last sequence given out.
+    last: Sequence,
+    /// The last time given to an entry; the next is never before it.
+    time_ms: u64,
+    pub(super) floor: Floor,
+    pub(super) ids: Ids,
+    flights: HashMap<Uuid, Arc<Flight>>,
+    flying_bytes: usize,
+    pub(super) pending: VecDeque<Pending>,
+    pub(super) fresh: Vec<Fresh>,
+    /// Entries that executor has not finished: pending, or running now.
+    pub(super) unfinished: usize,
+    /// Whether there may be outcomes that no round has taken.
+    pub(super) finished: bool,
+    pub(super) executor_runs: bool,
+    pub(super) committer_runs: bool,
+}
+
+impl Inbox {
+    /// An inbox behind a recovered log, with the entries that have no outcome.
+    pub(super) fn recovered(
+        generation: u64,
+        tip: Tip,
+        last: Sequence,
+        ids: Ids,
+        floor: Floor,
+        unfinished: VecDeque<Entry>,
+    ) -> Self {
+        let mut inbox = Self {
+            generation,
+            phase: Phase::Running,
+            last,
+            time_ms: tip.time_ms,
+            floor,
+            ids,
+            flights: HashMap::new(),
+            flying_bytes: 0,
+            pending: VecDeque::new(),
+            fresh: Vec::new(),
+            unfinished: 0,
+            finished: false,
+            executor_runs: false,
+            committer_runs: false,
+        };
+        for entry in unfinished {
+            let entry = Arc::new(entry);
+            let flight = inbox.fly(&entry, None, None);
+            flight.set_logged();
+        }
+        inbox
+    }
+
+    pub(super) fn submit(
+        &mut self,
+        settings: &Settings,
+        clock: &Clock,
+        submission: Submission,
+    ) -> Result<Ticket, Refusal> {
+        self.check_phase()?;
+        let id_time_ms = time_of(submission.id);
+        if let Some(seen) = self.ids.get(submission.id, id_time_ms) {
+            if seen.fingerprint != submission.fingerprint {
+                return Err(Refusal::Reused { sequence: seen.sequence });
+            }
+            return Ok(self.ticket(submission.id, seen));
+        }
+        let now_ms = clock.wall_ms().max(self.time_ms);
+        self.floor.advance(clock);
+        if submission.windowed {
+            self.check_window(id_time_ms, now_ms)?;
+        }
+        self.check_basis(&submission.act)?;
+        self.check_room(settings, bytes_of(&submission.act))?;
+        let flight = self.sequence(submission, id_time_ms, now_ms);
+        Ok(Ticket::Flying { flight, replayed: false })
+    }
+
+    pub(super) fn find(&self, id: Uuid) -> Option<Ticket> {
+        let seen = self.ids.get(id, time_of(id))?;
+        Some(self.ticket(id, seen))
+    }
+
+    /// Takes entries that have been answered out of the inbox.
+    pub(super) fn settled<'a>(&mut self, entries: impl IntoIterator<Item = &'a Entry>) {
+        for entry in entries {
+            if self.flights.remove(&entry.id).is_some() {
+                self.flying_bytes = self.flying_bytes.saturating_sub(bytes_of(&entry.act));
+            }
+        }
+    }
+
+    /// Begins a new generation after a failed append: everything that is in
+    /// flight is answered, and nothing is left of it.
+    pub(super) fn abandon(&mut self, reason: &str) {
+        self.generation += 1;
+        if self.phase != Phase::Draining {
+            self.phase = Phase::Recovering(reason.to_owned());
+        }
+        // Not in the failed round, nor in one before: certainly not logged.
+        for fresh in std::mem::take(&mut self.fresh) {
+            self.flights.remove(&fresh.entry.id);
+            fresh.flight.settle(Answer::NotLogged(reason.to_owned()));
+        }
+        for (_, flight) in std::mem::take(&mut self.flights) {
+            flight.settle(Answer::Unknown(reason.to_owned()));
+        }
+        self.pending.clear();
+        (self.unfinished, self.finished, self.flying_bytes) = (0, false, 0);
+    }
+
+    /// Goes on behind a log that was read again.
+    pub(super) fn resume(&mut self, tip: Tip, last: Sequence, ids: Ids, unfinished: VecDeque<Entry>) {
+        self.floor.at_least(tip.floor_ms);
+        let floor = self.floor.clone();
+        let phase = match &self.phase {
+            Phase::Recovering(_) => Phase::Running,
+            other => other.clone(),
+        };
+        let mut next = Self::recovered(self.generation, tip, last, ids, floor, unfinished);
+        next.time_ms = next.time_ms.max(self.time_ms);
+        next.phase = phase;
+        next.executor_runs = self.executor_runs;
+        next.committer_runs = self.committer_runs;
+        *self = next;
+    }
+
+    /// Takes no more entries, and answers those in flight.
+    pub(super) fn stop(&mut self, reason: String) {
+        let text = format!("the lane has stopped: {reason}");
+        for (_, flight) in std::mem::take(&mut self.flights) {
+            flight.settle(Answer::Unknown(text.clone()));
+        }
+        self.pending.clear();
+        self.fresh.clear();
+        (self.unfinished, self.finished, self.flying_bytes) = (0, false, 0);
+        self.generation += 1;
+        self.phase = Phase::Stopped(reason);
+    }
+
+    pub(super) fn last(&self) -> Sequence {
+        self.last
+    }
+
+    pub(super) fn health(&self) -> Health {
+        match &self.phase {
+            Phase::Running => Health::Running,
+            Phase::Recovering(reason) => Health::Recovering(reason.clone()),
+            Phase::Stopped(reason) => Health::Stopped(reason.clone()),
+            Phase::Draining => Health::Draining,
+        }
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        matches!(self.phase, Phase::Running | Phase::Draining)
+    }
+
+    /// Whether nothing is sequenced that is not answered.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.flights.is_empty() && self.fresh.is_empty()
+    }
+
+    fn sequence(&mut self, submission: Submission, id_time_ms: u64, now_ms: u64) -> Arc<Flight> {
+        self.last = self.last.next();
+        self.time_ms = now_ms;
+        let Submission { id, fingerprint, act, admitted, keep, .. } = submission;
+        let entry = Arc::new(Entry { sequence: self.last, time_ms: now_ms, id, fingerprint, act });
+        self.ids.insert(id, id_time_ms, Seen { sequence: self.last, fingerprint });
+        let flight = self.fly(&entry, admitted, keep);
+        self.fresh.push(Fresh { entry, flight: Arc::clone(&flight) });
+        flight
+    }
+
+    fn fly(
+        &mut self,
+        entry: &Arc<Entry>,
+        admitted: Option<Hash>,
+        keep: Option<Arc<wasm::Module>>,
+    ) -> Arc<Flight> {
+        let flight = Arc::new(Flight::new(entry.id, entry.sequence));
+        self.flights.insert(entry.id, Arc::clone(&flight));
+        self.flying_bytes += bytes_of(&entry.act);
+        self.unfinished += 1;
+        let (generation, entry) = (self.generation, Arc::clone(entry));
+        let pending = Pending { generation, entry, flight: Arc::clone(&flight), admitted, keep };
+        self.pending.push_back(pending);
+        flight
+    }
+
+    fn ticket(&self, id: Uuid, seen: Seen) -> Ticket {
+        match self.flights.get(&id) {
+            Some(flight) => Ticket::Flying { flight: Arc::clone(flight), replayed: true },
+            None => Ticket::Settled(seen.sequence),
+        }
+    }
+
+    fn check_phase(&self) -> Result<(), Refusal> {
+        match &self.phase {
+            Phase::Running => Ok(()),
+            Phase::Recovering(reason) => Err(Refusal::Recovering { reason: reason.clone() }),
+            Phase::Stopped(reason) => Err(Refusal::Stopped { reason: reason.clone() }),
+            Phase::Draining => Err(Refusal::Draining),
+        }
+    }
+
+    fn check_window(&self, time_ms: u64, now_ms: u64) -> Result<(), Refusal> {
+        self.floor.check(time_ms, now_ms).map_err(|out| match out {
+            OutOfWindow::Expired { floor_ms } => Refusal::Expired { time_ms, floor_ms },
+            OutOfWindow::Ahead { now_ms } => Refusal::Ahead { time_ms, now_ms },
+        })
+    }
+
+    fn check_basis(&self, act: &Act) -> Result<(), Refusal> {
+        match act {
+            Act::Command(command) => match command.basis {
+                Some(basis) if basis > self.last => {
+                    Err(Refusal::BasisAhead { basis, last: self.last })
+                }
+                _ => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    fn check_room(&self, settings: &Settings, more: usize) -> Result<(), Refusal> {
+        let (waiting, bytes) = (self.flights.len(), self.flying_bytes);
+        let full = waiting >= settings.inbox_entries_max
+            || bytes.saturating_add(more) > settings.inbox_bytes_max;
+        if full { Err(Refusal::Full { waiting, bytes }) } else { Ok(()) }
+    }
+}
+
+/// How long a refused client should wait: by then a round or two has ended.
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+fn bytes_of(act: &Act) -> usize {
+    let input = match act {
+        Act::Command(command) => command.input.len() + command.metadata.len(),
+        _ => 0,
+    };
+    input + ENTRY_OVERHEAD_BYTES
+}

@@ -1,0 +1,100 @@
+//! Finding the command that kills the process.
+//!
+//! Before a command runs, its id is written into a small file, and taken out
+//! when no command runs. The file is not synced: the page cache survives the
+//! death of a process, and a power cut is not a command's fault. Whoever is
+//! found in the file at a start was running when the process died.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use uuid::Uuid;
+
+/// How often the process may die while a command runs before it is not run
+/// again.
+pub const ATTEMPTS_MAX: u32 = 3;
+
+/// The file, 17 bytes long: how the process is (see [`Mark`]), then an id.
+#[derive(Debug)]
+pub struct Slot {
+    file: File,
+    running: bool,
+}
+
+/// What the file says of the process that had it last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// It stopped in order, or there was none.
+    Clean,
+    /// It died while no command ran.
+    Idle,
+    /// It died while this command ran.
+    Running(Uuid),
+}
+
+const CLEAN: u8 = 0;
+const IDLE: u8 = 1;
+const RUNNING: u8 = 2;
+
+impl Slot {
+    /// Opens the file and says how its last process ended.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn open(path: &Path) -> io::Result<(Self, Mark)> {
+        let file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let mut bytes = [0; 17];
+        let mark = match file.read_exact_at(&mut bytes, 0) {
+            Ok(()) => parse(bytes),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Mark::Clean,
+            Err(error) => return Err(error),
+        };
+        // The mark stays until the caller has counted it.
+        Ok((Self { file, running: true }, mark))
+    }
+
+    /// Says that a command is about to run.
+    ///
+    /// # Errors
+    /// What the system said; the command must not run then.
+    pub fn running(&mut self, id: Uuid) -> io::Result<()> {
+        let mut bytes = [RUNNING; 17];
+        if let Some((_, place)) = bytes.split_first_mut() {
+            place.copy_from_slice(id.as_bytes());
+        }
+        self.running = true;
+        self.file.write_all_at(&bytes, 0)
+    }
+
+    /// Says that no command runs.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn idle(&mut self) -> io::Result<()> {
+        if self.running {
+            self.file.write_all_at(&[IDLE; 17], 0)?;
+            self.running = false;
+        }
+        Ok(())
+    }
+
+    /// Says that the process stops in order.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn clean(&mut self) -> io::Result<()> {
+        self.running = true;
+        self.file.write_all_at(&[CLEAN; 17], 0)
+    }
+}
+
+fn parse(bytes: [u8; 17]) -> Mark {
+    match bytes.split_first() {
+        Some((&IDLE, _)) => Mark::Idle,
+        Some((&RUNNING, id)) => Uuid::from_slice(id).map_or(Mark::Idle, Mark::Running),
+        _ => Mark::Clean,
+    }
+}
