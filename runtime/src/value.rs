@@ -96,16 +96,26 @@ impl std::borrow::Borrow<str> for Name {
 }
 
 fn check_name(text: &str) -> Result<(), Invalid> {
-    let invalid = |reason: String| Err(Invalid { what: "name", reason });
+    let invalid = |reason: String| {
+        Err(Invalid {
+            what: "name",
+            reason,
+        })
+    };
     if text.is_empty() || text.len() > NAME_BYTES_MAX {
-        return invalid(format!("must have 1 to {NAME_BYTES_MAX} bytes, not {}", text.len()));
+        return invalid(format!(
+            "must have 1 to {NAME_BYTES_MAX} bytes, not {}",
+            text.len()
+        ));
     }
     if !text.starts_with(|c: char| c.is_ascii_lowercase()) {
         return invalid(format!("`{text}` must begin with a lower-case letter"));
     }
     let stray = |c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     if let Some(c) = text.chars().find(|&c| stray(c)) {
-        return invalid(format!("`{text}` has {c:?}; lower-case letters, digits and `-` are allowed"));
+        return invalid(format!(
+            "`{text}` has {c:?}; lower-case letters, digits and `-` are allowed"
+        ));
     }
     Ok(())
 }
@@ -242,7 +252,10 @@ impl FromStr for Hash {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let invalid = || Invalid { what: "hash", reason: "must be 64 hexadecimal digits".into() };
+        let invalid = || Invalid {
+            what: "hash",
+            reason: "must be 64 hexadecimal digits".into(),
+        };
         if text.len() != 64 || !text.is_ascii() {
             return Err(invalid());
         }
@@ -271,7 +284,10 @@ impl Key {
     pub fn new(text: &str) -> Result<Self, Invalid> {
         if text.is_empty() || text.len() > KEY_BYTES_MAX {
             let reason = format!("must have 1 to {KEY_BYTES_MAX} bytes, not {}", text.len());
-            return Err(Invalid { what: "key", reason });
+            return Err(Invalid {
+                what: "key",
+                reason,
+            });
         }
         Ok(Self(text.into()))
     }
