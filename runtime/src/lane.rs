@@ -28,7 +28,6 @@ mod flight;
 mod inbox;
 mod poison;
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -41,18 +40,17 @@ pub use inbox::{Refusal, Submission, Ticket};
 use crate::catalog::{self, Catalog};
 use crate::clock::Clock;
 use crate::ids::Floor;
-use crate::log::Storage;
+use crate::log::{Storage, Tail};
 use crate::modules::Modules;
 use crate::receipts::{self, Receipt, Receipts};
-use crate::record::Act;
 use crate::recovery::{self, Recovered};
 use crate::snapshot::{Budget, Reaper, Snapshot, Snapshots};
 use crate::state::State;
 use crate::transaction;
-use crate::value::{Hash, Name, Sequence};
+use crate::value::{Name, Sequence};
 use committer::Committer;
 use executor::{Executor, Finished};
-use inbox::{Inbox, Phase};
+use inbox::{End, Inbox};
 use poison::{Mark, Slot};
 
 /// What a lane may use, and how long things take.
@@ -332,8 +330,8 @@ impl Shared {
 }
 
 fn first_floor(settings: &Settings, clock: &Clock, recovered: &Recovered) -> Floor {
-    let recorded = recovered.round.floor_ms;
-    if recovered.round.number == 0 {
+    let recorded = recovered.floor_ms;
+    if recovered.tail == Tail::START {
         return Floor::new(clock, settings.window);
     }
     let mut floor = match settings.clock_confirmed {
@@ -362,16 +360,10 @@ fn assemble(
         parts.reaper,
     ));
     let receipts = Receipts::new(recovered.index, recovered.log.reader());
-    let inbox = Inbox::recovered(
-        0,
-        recovered.round,
-        receipts.last(),
-        recovered.ids,
-        floor,
-        recovered.unfinished,
-    );
+    let end = End { last: receipts.last(), time_ms: recovered.time_ms };
+    let inbox = Inbox::recovered(0, end, recovered.ids, floor, recovered.unfinished);
     let progress = Progress::at(0, recovered.state, catalog);
-    let committer = Committer::new(recovered.log, recovered.history, recovered.round);
+    let committer = Committer::new(recovered.log, recovered.history, recovered.tail);
     let executor = Executor::new(slot, recovered.attempts);
     Shared {
         app: parts.app,

@@ -4,30 +4,40 @@
 //! holds them to it.
 //!
 //! - [`value`]: names, keys, values, change sets: the words of the data model.
-//! - [`config`]: what can be set, with defaults, limits and units.
 //! - [`clock`]: the one place that asks the time.
 //! - [`state`]: tables as persistent maps of packed blocks.
 //! - [`transaction`]: staged changes over a state.
-//! - [`snapshot`]: the published state, and past ones still held.
 //! - [`record`]: the bytes of the log, without I/O.
 //! - [`log`]: where rounds of records are kept, and what that promises.
 //! - [`wasm`]: modules: checking, compiling and calling them within limits.
+//! - [`schema`]: inputs checked against JSON Schemas.
+//! - [`modules`]: uploaded modules, on disk and compiled.
 //! - [`catalog`]: which module owns which command, query and table.
+//! - [`snapshot`]: the published state, and past ones still held.
+//! - [`ids`]: which ids were seen, and which are out of the window.
+//! - [`receipts`]: what became of each entry.
 //! - [`recovery`]: from the log back to a state.
 //! - [`lane`]: sequencer, executor and committer of one app.
 //! - [`engine`]: apps, queries, commands, deployments; no HTTP.
 //! - [`http`]: the engine over HTTP.
 //! - [`server`]: opens, recovers, listens, drains.
+//! - [`config`]: what can be set, and where each value came from.
+//! - [`cli`]: the command line.
 
 pub mod catalog;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod engine;
 pub mod http;
+pub mod ids;
 pub mod lane;
 pub mod log;
+pub mod modules;
+pub mod receipts;
 pub mod record;
 pub mod recovery;
+pub mod schema;
 pub mod server;
 pub mod snapshot;
 pub mod state;

@@ -7,7 +7,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::log::{self, Reader};
-use crate::record::{self, Entry, Outcome, Record, Verdict};
+use crate::record::{self, Entry, Outcome, Verdict};
 use crate::value::Sequence;
 
 /// What a client may know of an entry: what was asked, and what came of it.
@@ -194,19 +194,21 @@ impl Receipts {
     pub fn read(&self, sequence: Sequence) -> Result<Option<Receipt>, Error> {
         let place = self.index.read().unwrap_or_else(PoisonError::into_inner).get(sequence);
         let Some(place) = place else { return Ok(None) };
-        let entry = match self.find(sequence, place.entry_round, record::Which::Entry)? {
-            Record::Entry(entry) => Arc::new(entry),
-            _ => return Err(Error::Missing { sequence, round: place.entry_round }),
-        };
+        let damaged = |source| Error::Damaged { sequence, source };
+        let bytes = self.round(sequence, place.entry_round)?;
+        let entry = record::find_entry(&bytes, sequence).map_err(damaged)?;
+        let entry = entry.ok_or(Error::Missing { sequence, round: place.entry_round })?;
+        let entry = Arc::new(entry);
         if place.outcome_round == 0 {
             return Ok(Some(Receipt { entry, outcome: None }));
         }
-        match self.find(sequence, place.outcome_round, record::Which::Outcome)? {
-            Record::Outcome(outcome) => {
-                Ok(Some(Receipt { entry, outcome: Some(Arc::new(outcome)) }))
-            }
-            _ => Err(Error::Missing { sequence, round: place.outcome_round }),
-        }
+        let bytes = match place.outcome_round == place.entry_round {
+            true => bytes,
+            false => self.round(sequence, place.outcome_round)?,
+        };
+        let outcome = record::find_outcome(&bytes, sequence).map_err(damaged)?;
+        let outcome = outcome.ok_or(Error::Missing { sequence, round: place.outcome_round })?;
+        Ok(Some(Receipt { entry, outcome: Some(Arc::new(outcome)) }))
     }
 
     /// Sequences of entries below `before`, the newest first, of one status or
@@ -224,16 +226,8 @@ impl Receipts {
         matching.take(limit).collect()
     }
 
-    fn find(
-        &self,
-        sequence: Sequence,
-        round: u64,
-        which: record::Which,
-    ) -> Result<Record, Error> {
+    fn round(&self, sequence: Sequence, round: u64) -> Result<Vec<u8>, Error> {
         let reader = Arc::clone(&self.reader.read().unwrap_or_else(PoisonError::into_inner));
-        let bytes = reader.round(round).map_err(|source| Error::Log { sequence, source })?;
-        let found = record::find(&bytes, sequence, which);
-        let found = found.map_err(|source| Error::Damaged { sequence, source })?;
-        found.ok_or(Error::Missing { sequence, round })
+        reader.round(round).map_err(|source| Error::Log { sequence, source })
     }
 }

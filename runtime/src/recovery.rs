@@ -9,11 +9,11 @@ use std::collections::{HashMap, VecDeque};
 use uuid::Uuid;
 
 use crate::ids::{Ids, Seen, time_of};
-use crate::log::{self, Log, Storage};
+use crate::log::{self, Log, Storage, Tail};
 use crate::receipts::Index;
-use crate::record::{self, Entry, Outcome, Record, RoundHeader};
+use crate::record::{Damage, Entry, Outcome, Record, Round};
 use crate::state::{State, Step};
-use crate::value::{Hash, History, Position, Sequence};
+use crate::value::{History, Position, Sequence};
 
 /// What the log of an app says.
 #[derive(Debug)]
@@ -33,17 +33,8 @@ pub struct Recovered {
     /// How often the process died while a command ran, by its id.
     pub attempts: HashMap<Uuid, u32>,
     /// The last round.
-    pub round: Tip,
-}
-
-/// The end of a log.
-#[derive(Debug, Clone, Copy)]
-pub struct Tip {
-    /// The last round's number; 0 if there is none.
-    pub number: u64,
-    /// The chain after it.
-    pub chain: Hash,
-    /// The floor it recorded.
+    pub tail: Tail,
+    /// The floor that it recorded.
     pub floor_ms: u64,
     /// The last time that was given to an entry.
     pub time_ms: u64,
@@ -64,13 +55,14 @@ pub enum Error {
 /// [`Error`]: nothing is served from a log that is not whole.
 pub fn recover(storage: &dyn Storage) -> Result<Recovered, Error> {
     let mut replay = Replay::default();
+    let mut said = 0;
     let opened = storage.open(&mut |round, progress| {
-        let round = record::decode(round).map_err(log::Refusal::from)?;
-        tracing::debug!(?progress, round = round.header.number, "recovering");
-        replay.round(&round.header, round.records).map_err(log::Refusal::from)
+        if progress.segment > said {
+            said = progress.segment;
+            tracing::info!(segment = said, of = progress.segments, "reading the log");
+        }
+        replay.round(round)
     })?;
-    let (number, chain) = opened.tip();
-    let (floor_ms, time_ms) = (replay.floor_ms, replay.time_ms);
     Ok(Recovered {
         log: opened.log,
         history: opened.history,
@@ -79,7 +71,9 @@ pub fn recover(storage: &dyn Storage) -> Result<Recovered, Error> {
         ids: replay.ids,
         index: replay.index,
         attempts: replay.attempts,
-        round: Tip { number, chain, floor_ms, time_ms },
+        tail: opened.tail,
+        floor_ms: replay.floor_ms,
+        time_ms: replay.time_ms,
     })
 }
 
@@ -96,19 +90,19 @@ struct Replay {
 }
 
 impl Replay {
-    fn round(&mut self, header: &RoundHeader, records: Vec<Record>) -> Result<(), String> {
-        if header.floor_ms < self.floor_ms {
-            return Err(format!("the floor falls from {} to {}", self.floor_ms, header.floor_ms));
-        }
-        self.floor_ms = header.floor_ms;
-        for record in records {
-            match record {
-                Record::Entry(entry) => self.entry(header.number, entry)?,
-                Record::Outcome(outcome) => self.outcome(header.number, &outcome)?,
+    fn round(&mut self, round: Round) -> Result<(), Damage> {
+        let number = round.header.number;
+        self.floor_ms = round.header.floor_ms;
+        for (index, record) in round.records.into_iter().enumerate() {
+            let taken = match record {
+                Record::Entry(entry) => self.entry(number, entry),
+                Record::Outcome(outcome) => self.outcome(number, &outcome),
                 Record::Attempt(attempt) => {
                     self.attempts.insert(attempt.id, attempt.count);
+                    Ok(())
                 }
-            }
+            };
+            taken.map_err(|what| Damage { offset: 0, record: Some(index), what })?;
         }
         Ok(())
     }

@@ -3,23 +3,22 @@
 //!
 //! While one round is being synced the next one fills: group commit.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use super::executor::Finished;
 use super::flight::Answer;
-use super::inbox::{Fresh, Inbox, Phase};
+use super::inbox::{End, Fresh, Inbox, Phase};
 use super::poison::Mark;
 use super::{Progress, Shared};
 use crate::catalog::Catalog;
-use crate::log::{self, Log};
+use crate::log::{self, Log, Tail};
 use crate::receipts::Receipt;
 use crate::record::{self, Attempt, RecordRef, RoundHeader};
-use crate::recovery::{self, Recovered, Tip};
+use crate::recovery::{self, Recovered};
 use crate::snapshot::{Published, Snapshot};
-use crate::value::{Hash, History, Sequence};
+use crate::value::{History, Sequence, chain_of};
 
 /// The end of the log, and the log.
 #[derive(Debug)]
@@ -27,8 +26,7 @@ pub(super) struct Committer {
     /// None after a failure, until the log has been opened again.
     log: Option<Box<dyn Log>>,
     history: History,
-    number: u64,
-    chain: Hash,
+    tail: Tail,
 }
 
 /// What goes into one round.
@@ -41,8 +39,8 @@ struct Round {
 }
 
 impl Committer {
-    pub(super) fn new(log: Box<dyn Log>, history: History, tip: Tip) -> Self {
-        Self { log: Some(log), history, number: tip.number, chain: tip.chain }
+    pub(super) fn new(log: Box<dyn Log>, history: History, tail: Tail) -> Self {
+        Self { log: Some(log), history, tail }
     }
 
     /// Appends a round. When it returns, the round is durable.
@@ -54,16 +52,16 @@ impl Committer {
         records: impl IntoIterator<Item = RecordRef<'a>>,
     ) -> Result<u64, log::Error> {
         let header = RoundHeader {
-            number: self.number + 1,
+            number: self.tail.number + 1,
             history: self.history,
-            chain_before: self.chain,
+            chain_before: self.tail.chain,
             floor_ms,
             time_ms,
         };
         let encoded = record::encode(&header, records);
         let log = self.log.as_mut().ok_or(log::Error::Closed)?;
-        log.append(header.number, first, &encoded.bytes, encoded.chain)?;
-        (self.number, self.chain) = (header.number, encoded.chain);
+        log.append(first, &encoded)?;
+        self.tail = Tail { number: header.number, chain: encoded.chain };
         Ok(header.number)
     }
 }
@@ -198,13 +196,13 @@ impl Shared {
 
     /// A round that failed: its outcome is unknown until the log is read again.
     fn begin_again(&self, committer: &mut Committer, round: Round, error: &log::Error) {
-        let reason = crate::value::chain_of(error);
+        let reason = chain_of(error);
         tracing::error!(app = %self.app, reason, "a round failed; opening the log again");
         committer.log = None;
         self.abandon(&reason);
         drop(round);
         loop {
-            match recovery::recover(&*self.storage).map_err(|error| crate::value::chain_of(&error)) {
+            match recovery::recover(&*self.storage).map_err(|error| chain_of(&error)) {
                 Ok(recovered) => match self.resume(committer, recovered) {
                     Ok(()) => return,
                     Err(reason) => return self.stop(reason),
@@ -236,7 +234,7 @@ impl Shared {
     fn resume(&self, committer: &mut Committer, recovered: Recovered) -> Result<(), String> {
         let before = self.snapshots.current();
         let catalog = Catalog::of(&recovered.state, &self.modules, &before.catalog);
-        let catalog = Arc::new(catalog.map_err(|error| crate::value::chain_of(&error))?);
+        let catalog = Arc::new(catalog.map_err(|error| chain_of(&error))?);
         let state = recovered.state;
         if state.sequence() < before.state.sequence() {
             // Published means durable: a log that has less was exchanged.
@@ -246,11 +244,13 @@ impl Shared {
         self.receipts.reset(recovered.index, recovered.log.reader());
         let snapshot = Snapshot { state: state.clone(), catalog: Arc::clone(&catalog) };
         self.snapshots.publish(Published { snapshot, steps: Vec::new(), unshared_bytes: 0 });
-        *committer = Committer::new(recovered.log, recovered.history, recovered.round);
+        *committer = Committer::new(recovered.log, recovered.history, recovered.tail);
         let mut inbox = self.inbox();
         let last = self.receipts.last();
+        inbox.floor.at_least(recovered.floor_ms);
         *self.progress() = Progress::at(inbox.generation, state, catalog);
-        inbox.resume(recovered.round, last, recovered.ids, recovered.unfinished);
+        let end = End { last, time_ms: recovered.time_ms };
+        inbox.resume(end, recovered.ids, recovered.unfinished);
         self.work.notify_all();
         tracing::info!(app = %self.app, sequence = %last, "the log has been recovered");
         Ok(())

@@ -18,7 +18,7 @@ use crate::record::{Act, Command, Entry, Keys, Outcome, Verdict};
 use crate::recovery::step_of;
 use crate::state::{Range, State, Step};
 use crate::transaction::{Context, Staged, Transaction};
-use crate::value::{ChangeSet, Failure, Hash, Name};
+use crate::value::{ChangeSet, Failure, Hash, Name, chain_of};
 use crate::wasm::{self, CallError, CommandCall, Live};
 
 /// The stack of a thread that runs handlers: the guest's own 2 MiB and room for
@@ -243,7 +243,7 @@ impl Shared {
             time_ms: entry.time_ms,
             command_id: entry.id,
             writable,
-            limits: self.settings.transaction.clone(),
+            limits: self.settings.transaction,
         };
         Transaction::new(base, context)
     }
@@ -264,7 +264,7 @@ impl Shared {
         progress.unshared_bytes += progress.head.apply(step, &outcome.changes);
         if redeployed {
             let catalog = Catalog::of(&progress.head, &self.modules, &progress.catalog);
-            let catalog = catalog.map_err(|error| Stop(crate::value::chain_of(&error)))?;
+            let catalog = catalog.map_err(|error| Stop(chain_of(&error)))?;
             progress.catalog = Arc::new(catalog);
         }
         progress.finished_bytes += bytes_of(&outcome);
@@ -306,7 +306,9 @@ impl Executed {
         let (verdict, staged) = match result {
             Ok(value) => (Verdict::Succeeded(value), transaction.finish()),
             Err(CallError::Rejected { failure, events }) => match transaction.discard(events) {
-                Ok(staged) => (Verdict::Rejected(failure), staged),
+                Ok(events) => {
+                    (Verdict::Rejected(failure), Staged { events, ..Staged::default() })
+                }
                 Err(refusal) => (Verdict::Failed(refused(&refusal)), Staged::default()),
             },
             Err(CallError::Failed(failure)) => (Verdict::Failed(failure), Staged::default()),

@@ -14,7 +14,6 @@ use super::{Health, Settings};
 use crate::clock::Clock;
 use crate::ids::{Floor, Ids, OutOfWindow, Seen, time_of};
 use crate::record::{Act, Entry};
-use crate::recovery::Tip;
 use crate::value::{Hash, Sequence};
 use crate::wasm;
 
@@ -136,6 +135,15 @@ pub(super) struct Fresh {
     pub(super) flight: Arc<Flight>,
 }
 
+/// What the next entry follows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct End {
+    /// The last sequence.
+    pub(super) last: Sequence,
+    /// The last time that was given to an entry.
+    pub(super) time_ms: u64,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Phase {
     Running,
@@ -171,8 +179,7 @@ impl Inbox {
     /// An inbox behind a recovered log, with the entries that have no outcome.
     pub(super) fn recovered(
         generation: u64,
-        tip: Tip,
-        last: Sequence,
+        end: End,
         ids: Ids,
         floor: Floor,
         unfinished: VecDeque<Entry>,
@@ -180,8 +187,8 @@ impl Inbox {
         let mut inbox = Self {
             generation,
             phase: Phase::Running,
-            last,
-            time_ms: tip.time_ms,
+            last: end.last,
+            time_ms: end.time_ms,
             floor,
             ids,
             flights: HashMap::new(),
@@ -260,14 +267,13 @@ impl Inbox {
     }
 
     /// Goes on behind a log that was read again.
-    pub(super) fn resume(&mut self, tip: Tip, last: Sequence, ids: Ids, unfinished: VecDeque<Entry>) {
-        self.floor.at_least(tip.floor_ms);
+    pub(super) fn resume(&mut self, end: End, ids: Ids, unfinished: VecDeque<Entry>) {
         let floor = self.floor.clone();
         let phase = match &self.phase {
             Phase::Recovering(_) => Phase::Running,
             other => other.clone(),
         };
-        let mut next = Self::recovered(self.generation, tip, last, ids, floor, unfinished);
+        let mut next = Self::recovered(self.generation, end, ids, floor, unfinished);
         next.time_ms = next.time_ms.max(self.time_ms);
         next.phase = phase;
         next.executor_runs = self.executor_runs;

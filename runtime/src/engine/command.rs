@@ -1,0 +1,248 @@
+//! Commands: admitted, sequenced, waited for; or tried without being kept.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::{App, Error, suggest};
+use crate::catalog::Deployed;
+use crate::lane::{self, Flight, Submission, Ticket, fingerprint};
+use crate::receipts::{Receipt, Status};
+use crate::record::{Act, Command, Entry, Outcome, Unchanged, Verdict};
+use crate::schema;
+use crate::snapshot::Snapshot;
+use crate::transaction::{Context, Transaction};
+use crate::value::{CommandId, Hash, Name, Sequence};
+use crate::wasm::CallError;
+
+/// How long a client that wants no outcome waits for its command to be durable
+/// before it is told that nobody knows.
+const LOGGED_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// A command as a client gives it.
+#[derive(Debug, Clone)]
+pub struct CommandRequest {
+    /// The id the client made.
+    pub id: CommandId,
+    /// The command's name.
+    pub name: String,
+    /// A JSON document.
+    pub input: Arc<str>,
+    /// The sequence the sender looked at.
+    pub basis: Option<Sequence>,
+    /// What the sender counts on not having changed since.
+    pub unchanged: Vec<Unchanged>,
+    /// Who submits: a JSON object.
+    pub caller: Option<Arc<str>>,
+    /// Shared by everything that follows; the id if the client gives none.
+    pub correlation_id: Option<Arc<str>>,
+    /// What the command follows from.
+    pub causation_id: Option<Arc<str>>,
+    /// Further facts: a JSON object.
+    pub metadata: Arc<str>,
+}
+
+/// A command that has a place.
+#[derive(Debug, Clone)]
+pub enum Submitted {
+    /// It is on its way.
+    Flying {
+        /// The way.
+        flight: Arc<Flight>,
+        /// Whether it had its place before.
+        replayed: bool,
+    },
+    /// It was answered before.
+    Settled(Receipt),
+}
+
+/// How far a command came while somebody waited.
+#[derive(Debug, Clone)]
+pub enum Progressed {
+    /// It has a receipt with an outcome.
+    Done(Receipt),
+    /// It is durable, and will be executed.
+    Logged {
+        /// Its place.
+        sequence: Sequence,
+    },
+}
+
+/// What a command would do.
+#[derive(Debug, Clone)]
+pub struct DryRun {
+    /// The state it was tried on.
+    pub on: Sequence,
+    /// What would be recorded.
+    pub outcome: Outcome,
+}
+
+impl App {
+    /// Admits and sequences a command.
+    ///
+    /// # Errors
+    /// Why it was refused; nothing was logged.
+    pub fn submit(&self, request: CommandRequest) -> Result<Submitted, Error> {
+        schema::check_json(&request.input)?;
+        let name: Result<Name, _> = request.name.parse();
+        let known = self.lane().find(request.id.uuid()).is_some();
+        let fingerprint = fingerprint::of_command(&request.name, &request.input);
+        // A retry gets its receipt even if the command has been removed since.
+        let admitted = if known { None } else { Some(self.admit(&request)?) };
+        let id = request.id.uuid();
+        let correlation_id = request.correlation_id.unwrap_or_else(|| id.to_string().into());
+        let command = Command {
+            name: name?,
+            input: request.input,
+            basis: request.basis,
+            unchanged: request.unchanged,
+            scheduled_for_ms: None,
+            caller: request.caller,
+            correlation_id,
+            causation_id: request.causation_id,
+            metadata: request.metadata,
+        };
+        let act = Act::Command(command);
+        let submission =
+            Submission { id, windowed: true, fingerprint, act, admitted, keep: None };
+        match self.lane().submit(submission)? {
+            Ticket::Flying { flight, replayed } => Ok(Submitted::Flying { flight, replayed }),
+            Ticket::Settled(sequence) => self.settled(id, sequence),
+        }
+    }
+
+    /// Finds a command by its id.
+    ///
+    /// # Errors
+    /// [`Error::UnknownReceipt`] if none has it.
+    pub fn find(&self, id: Uuid) -> Result<Submitted, Error> {
+        match self.lane().find(id) {
+            Some(Ticket::Flying { flight, .. }) => Ok(Submitted::Flying { flight, replayed: true }),
+            Some(Ticket::Settled(sequence)) => self.settled(id, sequence),
+            None => Err(Error::UnknownReceipt { id }),
+        }
+    }
+
+    /// Waits for the outcome as long as `wait`, then for durability.
+    ///
+    /// # Errors
+    /// [`Error::OutcomeUnknown`] or [`Error::NotLogged`] if the log failed.
+    pub async fn progress(&self, submitted: &Submitted, wait: Duration) -> Result<Progressed, Error> {
+        let flight = match submitted {
+            Submitted::Settled(receipt) => return Ok(Progressed::Done(receipt.clone())),
+            Submitted::Flying { flight, .. } => flight,
+        };
+        if let Ok(answer) = tokio::time::timeout(wait, flight.answered()).await {
+            return answered(answer);
+        }
+        let logged = tokio::time::timeout(LOGGED_WAIT_MAX, flight.logged()).await;
+        match (flight.answer(), logged) {
+            (Some(answer), _) => answered(answer),
+            (None, Ok(())) => Ok(Progressed::Logged { sequence: flight.sequence }),
+            (None, Err(_elapsed)) => {
+                let reason = "the disk did not answer in time".to_owned();
+                Err(Error::OutcomeUnknown { reason })
+            }
+        }
+    }
+
+    /// Executes a command on the latest published state and keeps nothing.
+    ///
+    /// # Errors
+    /// Why it was refused.
+    pub fn dry_run(&self, request: &CommandRequest) -> Result<DryRun, Error> {
+        schema::check_json(&request.input)?;
+        let snapshot = self.snapshots().current();
+        let deployed = self.command_owner(&snapshot, request)?;
+        let on = snapshot.state.sequence();
+        let command = Command {
+            name: request.name.parse()?,
+            input: Arc::clone(&request.input),
+            basis: request.basis,
+            unchanged: request.unchanged.clone(),
+            scheduled_for_ms: None,
+            caller: request.caller.clone(),
+            correlation_id: request.id.to_string().into(),
+            causation_id: request.causation_id.clone(),
+            metadata: Arc::clone(&request.metadata),
+        };
+        let time_ms = self.clock.wall_ms().max(snapshot.state.time_ms());
+        let fingerprint = Hash::of(b"");
+        let act = Act::Command(command);
+        let entry =
+            Entry { sequence: on.next(), time_ms, id: request.id.uuid(), fingerprint, act };
+        let Act::Command(command) = &entry.act else { return Err(Error::Host(String::new())) };
+        let context = Context {
+            sequence: entry.sequence,
+            time_ms,
+            command_id: entry.id,
+            writable: Arc::clone(&deployed.tables),
+            limits: self.lane().transaction_limits(),
+        };
+        let transaction = Transaction::new(snapshot.state.clone(), context);
+        let outcome = lane::try_command(&snapshot.state, deployed, &entry, command, transaction);
+        Ok(DryRun { on, outcome: outcome.map_err(Error::Host)? })
+    }
+
+    /// A page of receipts, the newest first, of entries before a sequence.
+    ///
+    /// # Errors
+    /// [`Error::Receipt`] if the log cannot be read.
+    pub fn receipts(
+        &self,
+        status: Option<Status>,
+        before: Option<Sequence>,
+        limit: usize,
+    ) -> Result<Vec<Receipt>, Error> {
+        let before = before.unwrap_or(Sequence(u64::MAX));
+        let mut receipts = Vec::new();
+        for sequence in self.lane().receipts().page(status, before, limit) {
+            receipts.extend(self.lane().receipt(sequence)?);
+        }
+        Ok(receipts)
+    }
+
+    /// The module version against which a command was found valid.
+    fn admit(&self, request: &CommandRequest) -> Result<Hash, Error> {
+        let snapshot = self.snapshots().current();
+        let deployed = self.command_owner(&snapshot, request)?;
+        for unchanged in &request.unchanged {
+            self.known_table(&snapshot, unchanged.table.as_str())?;
+        }
+        Ok(deployed.hash())
+    }
+
+    fn command_owner<'a>(
+        &self,
+        snapshot: &'a Snapshot,
+        request: &CommandRequest,
+    ) -> Result<&'a Arc<Deployed>, Error> {
+        let name = &request.name;
+        let unknown = || Error::UnknownCommand {
+            app: self.name().clone(),
+            name: name.clone(),
+            suggestion: suggest(name, snapshot.catalog.commands().map(Name::as_str)),
+        };
+        let deployed = snapshot.catalog.command(name).ok_or_else(unknown)?;
+        match deployed.check_command(name, &request.input) {
+            Some(checked) => checked?,
+            None => return Err(unknown()),
+        }
+        Ok(deployed)
+    }
+
+    fn settled(&self, id: Uuid, sequence: Sequence) -> Result<Submitted, Error> {
+        let receipt = self.lane().receipt(sequence)?;
+        receipt.map(Submitted::Settled).ok_or(Error::UnknownReceipt { id })
+    }
+}
+
+fn answered(answer: &lane::Answer) -> Result<Progressed, Error> {
+    match answer {
+        lane::Answer::Done(receipt) => Ok(Progressed::Done(receipt.clone())),
+        lane::Answer::Unknown(reason) => Err(Error::OutcomeUnknown { reason: reason.clone() }),
+        lane::Answer::NotLogged(reason) => Err(Error::NotLogged { reason: reason.clone() }),
+    }
+}

@@ -1,0 +1,210 @@
+//! Why the engine refuses, and who must act.
+
+use std::path::PathBuf;
+
+use crate::catalog::Conflict;
+use crate::value::{Failure, Invalid, Name, Sequence};
+use crate::{lane, log, modules, receipts, schema, snapshot, wasm};
+
+/// What the engine does not do, and why.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    // The caller must ask for something else.
+    /// No app has that name.
+    #[error("there is no app `{name}`{}", did_you_mean(.suggestion.as_deref()))]
+    UnknownApp {
+        /// What was asked for.
+        name: String,
+        /// The nearest name.
+        suggestion: Option<String>,
+    },
+    /// No module of the app has that query.
+    #[error("app `{app}` has no query `{name}`{}", did_you_mean(.suggestion.as_deref()))]
+    UnknownQuery {
+        /// Of which app.
+        app: Name,
+        /// What was asked for.
+        name: String,
+        /// The nearest name.
+        suggestion: Option<String>,
+    },
+    /// No module of the app has that command.
+    #[error("app `{app}` has no command `{name}`{}", did_you_mean(.suggestion.as_deref()))]
+    UnknownCommand {
+        /// Of which app.
+        app: Name,
+        /// What was asked for.
+        name: String,
+        /// The nearest name.
+        suggestion: Option<String>,
+    },
+    /// The app has no such module.
+    #[error("app `{app}` has no module `{name}`{}", did_you_mean(.suggestion.as_deref()))]
+    UnknownModule {
+        /// Of which app.
+        app: Name,
+        /// What was asked for.
+        name: String,
+        /// The nearest name.
+        suggestion: Option<String>,
+    },
+    /// The app has no such table.
+    #[error("app `{app}` has no table `{name}`{}", did_you_mean(.suggestion.as_deref()))]
+    UnknownTable {
+        /// Of which app.
+        app: Name,
+        /// What was asked for.
+        name: String,
+        /// The nearest name.
+        suggestion: Option<String>,
+    },
+    /// The table has no such key.
+    #[error("table `{table}` has no key `{key}` as of {sequence}")]
+    UnknownKey {
+        /// Of which table.
+        table: Name,
+        /// What was asked for.
+        key: String,
+        /// In which state.
+        sequence: Sequence,
+    },
+    /// No command has that id.
+    #[error("no command with id {id} is known; it was never logged, or its receipt has expired")]
+    UnknownReceipt {
+        /// What was asked for.
+        id: uuid::Uuid,
+    },
+    /// A name, id or key that cannot be one.
+    #[error("{0}")]
+    Invalid(#[from] Invalid),
+    /// The input is not JSON, or does not fit.
+    #[error("{0}")]
+    Input(#[from] schema::Refused),
+    /// The sequence has not been given out.
+    #[error("sequence {asked} has not been given out; the last is {last}")]
+    Ahead {
+        /// What was asked for.
+        asked: Sequence,
+        /// The last sequence.
+        last: Sequence,
+    },
+    /// A past state that cannot be had.
+    #[error("{0}")]
+    Unavailable(snapshot::Unavailable),
+    /// The upload is no module.
+    #[error("{0}")]
+    Upload(#[from] wasm::Refused),
+    /// The module cannot be beside the others.
+    #[error("{}", lines(.0))]
+    Conflicts(Vec<Conflict>),
+    /// As many apps as there may be.
+    #[error("this server has {max} apps, as many as it may have")]
+    TooManyApps {
+        /// The limit.
+        max: usize,
+    },
+
+    // The handler's word.
+    /// The query's handler refused.
+    #[error("query `{name}` refused: {}", .failure.message)]
+    QueryRejected {
+        /// Which query.
+        name: String,
+        /// What its handler said.
+        failure: Failure,
+    },
+    /// The query's handler trapped or exceeded a limit.
+    #[error("query `{name}` failed: {}", .failure.message)]
+    QueryFailed {
+        /// Which query.
+        name: String,
+        /// What happened.
+        failure: Failure,
+    },
+
+    // Nobody must act, but wait.
+    /// The lane takes no entry now, or not this one.
+    #[error("{0}")]
+    Lane(#[from] lane::Error),
+    /// The sequencer gave no place.
+    #[error("{0}")]
+    Refused(#[from] lane::Refusal),
+    /// Too many queries or uploads at one time.
+    #[error("too many {what} at one time; try again in a moment")]
+    Busy {
+        /// Of what.
+        what: &'static str,
+    },
+    /// The sequence is on its way and took too long.
+    #[error("sequence {asked} is logged and not yet visible; the latest is {latest}")]
+    NotVisible {
+        /// What was asked for.
+        asked: Sequence,
+        /// The latest that is visible.
+        latest: Sequence,
+    },
+    /// Whether it was logged is not known.
+    #[error("whether the command was logged is not known ({reason}); send it again with the same id")]
+    OutcomeUnknown {
+        /// What failed.
+        reason: String,
+    },
+    /// It was sequenced, and certainly not logged.
+    #[error("the command was not logged ({reason}); send it again with the same id")]
+    NotLogged {
+        /// What failed.
+        reason: String,
+    },
+
+    // Whoever runs the server must act.
+    /// Another server uses the data directory.
+    #[error("{data} is in use by another server; stop it, or choose another directory with --data")]
+    InUse {
+        /// Which directory.
+        data: PathBuf,
+    },
+    /// The log of a new app cannot be made.
+    #[error("cannot create the log")]
+    Log(#[source] log::Error),
+    /// A module's file cannot be used.
+    #[error("cannot use the module")]
+    Modules(#[source] modules::Error),
+    /// A receipt cannot be read.
+    #[error("cannot read the receipt")]
+    Receipt(#[from] receipts::Error),
+    /// A system table cannot be read.
+    #[error("cannot read the modules")]
+    Catalog(#[from] crate::catalog::Error),
+    /// The disk refused.
+    #[error("cannot {action} {path}")]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// What the host could not do.
+    #[error("{0}")]
+    Host(String),
+}
+
+/// The nearest of some names, if one is near enough to be a slip.
+#[must_use]
+pub fn suggest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+    const SIMILARITY_MIN: f64 = 0.7;
+    let scored = names.map(|candidate| (strsim::jaro_winkler(name, candidate), candidate));
+    let nearest = scored.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
+    (nearest.0 >= SIMILARITY_MIN).then(|| nearest.1.to_owned())
+}
+
+fn did_you_mean(suggestion: Option<&str>) -> String {
+    suggestion.map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
+}
+
+fn lines(conflicts: &[Conflict]) -> String {
+    let lines: Vec<_> = conflicts.iter().map(ToString::to_string).collect();
+    lines.join("; ")
+}

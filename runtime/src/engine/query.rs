@@ -1,0 +1,137 @@
+//! Queries: one snapshot, one fresh instance, bounded in number and time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use tokio::sync::SemaphorePermit;
+
+use super::{App, At, Error, Gates, suggest};
+use crate::catalog::Deployed;
+use crate::snapshot::Snapshot;
+use crate::value::{Hash, Name, Sequence, Value};
+use crate::wasm::{CallError, QueryCall};
+
+/// A question.
+#[derive(Debug, Clone)]
+pub struct QueryRequest<'a> {
+    /// The query's name.
+    pub name: &'a str,
+    /// A JSON document.
+    pub input: &'a str,
+    /// Of which state.
+    pub at: At,
+    /// Who asks: a JSON object.
+    pub caller: Option<&'a str>,
+    /// Further facts: a JSON object.
+    pub metadata: &'a str,
+    /// Tags of answers the client has already.
+    pub known: &'a [String],
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The result; none if the client has it already.
+    pub value: Option<Value>,
+    /// The state it was read from.
+    pub sequence: Sequence,
+    /// The same tag means the same answer; none if the query asked for the time
+    /// of the request.
+    pub tag: Option<String>,
+    /// The time it waited for its turn.
+    pub queued: Duration,
+    /// The time its handler took.
+    pub elapsed: Duration,
+}
+
+impl App {
+    /// Answers a query. The handler runs on the calling thread, which has to
+    /// have a stack of 4 MiB or more.
+    ///
+    /// # Errors
+    /// Why there is no answer; a query changes nothing, whatever happens.
+    pub async fn query(&self, request: QueryRequest<'_>) -> Result<Answer, Error> {
+        let snapshot = self.snapshot(request.at).await?;
+        let deployed = self.query_owner(&snapshot, request.name)?;
+        match deployed.check_query(request.name, request.input) {
+            Some(checked) => checked?,
+            None => return Err(self.unknown_query(&snapshot, request.name)),
+        }
+        let tag = self.tag(&snapshot, deployed, &request);
+        let sequence = snapshot.state.sequence();
+        if request.known.contains(&tag) {
+            let (queued, elapsed) = (Duration::ZERO, Duration::ZERO);
+            return Ok(Answer { value: None, sequence, tag: Some(tag), queued, elapsed });
+        }
+        let arrived = self.clock.elapsed();
+        let permit = self.gates.query_permit().await?;
+        let queued = self.clock.elapsed().saturating_sub(arrived);
+        let call = QueryCall {
+            name: request.name,
+            input: request.input,
+            caller: request.caller,
+            metadata: request.metadata,
+            request_time_ms: self.clock.wall_ms(),
+        };
+        let answered = deployed.module.query(snapshot.state.clone(), &call);
+        drop(permit);
+        let answered = answered.map_err(|error| refused(request.name, error))?;
+        let tag = (!answered.asked_time).then_some(tag);
+        let (value, elapsed) = (Some(answered.value), answered.elapsed);
+        Ok(Answer { value, sequence, tag, queued, elapsed })
+    }
+
+    fn query_owner<'a>(
+        &self,
+        snapshot: &'a Snapshot,
+        name: &str,
+    ) -> Result<&'a Arc<Deployed>, Error> {
+        snapshot.catalog.query(name).ok_or_else(|| self.unknown_query(snapshot, name))
+    }
+
+    fn unknown_query(&self, snapshot: &Snapshot, name: &str) -> Error {
+        Error::UnknownQuery {
+            app: self.name().clone(),
+            name: name.to_owned(),
+            suggestion: suggest(name, snapshot.catalog.queries().map(Name::as_str)),
+        }
+    }
+
+    /// A query is a function of these, so they name its answer.
+    fn tag(&self, snapshot: &Snapshot, deployed: &Deployed, request: &QueryRequest<'_>) -> String {
+        let mut hash = Sha256::new();
+        hash.update(self.snapshots().history().0.as_bytes());
+        hash.update(snapshot.state.sequence().0.to_le_bytes());
+        hash.update(deployed.hash().0);
+        for text in [request.name, request.input, request.caller.unwrap_or_default()] {
+            hash.update((text.len() as u64).to_le_bytes());
+            hash.update(text);
+        }
+        let mut tag = Hash(hash.finalize().into()).to_string();
+        tag.truncate(32);
+        tag
+    }
+}
+
+impl Gates {
+    /// A turn for a query.
+    async fn query_permit(&self) -> Result<SemaphorePermit<'_>, Error> {
+        let busy = || Error::Busy { what: "queries" };
+        if let Ok(permit) = self.queries.try_acquire() {
+            return Ok(permit);
+        }
+        let _waiting = self.queries_in.try_acquire().map_err(|_full| busy())?;
+        let turn = tokio::time::timeout(self.query_wait_max, self.queries.acquire());
+        turn.await.map_err(|_elapsed| busy())?.map_err(|_closed| busy())
+    }
+}
+
+fn refused(name: &str, error: CallError) -> Error {
+    let name = name.to_owned();
+    match error {
+        CallError::Rejected { failure, .. } => Error::QueryRejected { name, failure },
+        CallError::Failed(failure) => Error::QueryFailed { name, failure },
+        CallError::Host(reason) => Error::Host(reason),
+    }
+}
