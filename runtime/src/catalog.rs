@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 pub use plan::{Conflict, Delta, Plan, TablePlan};
+pub(crate) use rows::read_versions;
 pub use rows::{ModuleRow, TableRow, table_names};
 
 use crate::modules::{self, Modules};
@@ -82,14 +83,19 @@ impl Catalog {
     /// # Errors
     /// [`Error`]: the app cannot run until it is mended.
     pub fn of(state: &State, modules: &Modules, before: &Self) -> Result<Self, Error> {
-        let mut catalog = Self { tables: rows::read_tables(state)?, ..Self::default() };
+        let mut catalog = Self {
+            tables: rows::read_tables(state)?,
+            ..Self::default()
+        };
         for (name, row) in rows::read_modules(state)? {
             let deployed = match before.modules.get(&name) {
                 Some(deployed) if deployed.row == row => Arc::clone(deployed),
                 _ => {
                     let module = modules.load(row.hash);
-                    let module =
-                        module.map_err(|source| Error::Module { name: name.clone(), source })?;
+                    let module = module.map_err(|source| Error::Module {
+                        name: name.clone(),
+                        source,
+                    })?;
                     let deployed = Deployed::new(name.clone(), module, row);
                     Arc::new(deployed.map_err(|reason| Error::Schema { name, reason })?)
                 }
@@ -159,7 +165,14 @@ impl Deployed {
         let commands = compile("commands", &manifest.commands)?;
         let queries = compile("queries", &manifest.queries)?;
         let tables = Arc::new(manifest.tables.keys().cloned().collect());
-        Ok(Self { name, module, row, tables, commands, queries })
+        Ok(Self {
+            name,
+            module,
+            row,
+            tables,
+            commands,
+            queries,
+        })
     }
 
     /// The SHA-256 of the uploaded bytes.
@@ -199,7 +212,10 @@ fn compile(
     handlers: &BTreeMap<Name, wasm::Handler>,
 ) -> Result<HashMap<Name, Schema>, String> {
     let compiled = handlers.iter().map(|(name, handler)| {
-        let text = handler.input.as_deref().map_or("true", |schema| schema.get());
+        let text = handler
+            .input
+            .as_deref()
+            .map_or("true", |schema| schema.get());
         let schema = Schema::compile(text)
             .map_err(|reason| format!("{kind}.{name}.input is not a JSON Schema: {reason}"))?;
         Ok((name.clone(), schema))

@@ -30,7 +30,9 @@ impl Clock {
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the place")]
     pub fn system() -> Self {
-        Self(Source::System { start: Instant::now() })
+        Self(Source::System {
+            start: Instant::now(),
+        })
     }
 
     /// A clock for tests, and the hands to move it by.
@@ -60,9 +62,7 @@ impl Clock {
     pub fn elapsed(&self) -> Duration {
         match &self.0 {
             Source::System { start } => start.elapsed(),
-            Source::Manual(hands) => {
-                Duration::from_millis(hands.elapsed_ms.load(Ordering::SeqCst))
-            }
+            Source::Manual(hands) => Duration::from_millis(hands.elapsed_ms.load(Ordering::SeqCst)),
         }
     }
 }

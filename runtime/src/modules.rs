@@ -31,7 +31,9 @@ pub enum Error {
     #[error("no module with hash {0} was uploaded to this app")]
     Unknown(Hash),
     /// The file is not what was uploaded.
-    #[error("{path} is damaged: its bytes do not have the hash in its name; restore it from a backup, or upload the module again")]
+    #[error(
+        "{path} is damaged: its bytes do not have the hash in its name; restore it from a backup, or upload the module again"
+    )]
     Damaged {
         /// The damaged file.
         path: PathBuf,
@@ -63,7 +65,11 @@ impl Modules {
     /// [`Error::Io`].
     pub fn open(directory: PathBuf, host: Arc<wasm::Host>) -> Result<Self, Error> {
         fs::create_dir_all(&directory).map_err(|source| io_error("create", &directory, source))?;
-        Ok(Self { directory, host, compiled: Mutex::default() })
+        Ok(Self {
+            directory,
+            host,
+            compiled: Mutex::default(),
+        })
     }
 
     /// Checks and compiles an upload. Keeps nothing on disk.
@@ -107,7 +113,10 @@ impl Modules {
             return Ok(module);
         }
         let bytes = self.bytes(hash)?;
-        let module = self.host.load(&bytes).map_err(|reason| Error::Refused { hash, reason })?;
+        let module = self
+            .host
+            .load(&bytes)
+            .map_err(|reason| Error::Refused { hash, reason })?;
         self.remember(&module);
         Ok(module)
     }
@@ -154,5 +163,9 @@ fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn io_error(action: &'static str, path: &Path, source: io::Error) -> Error {
-    Error::Io { action, path: path.to_owned(), source }
+    Error::Io {
+        action,
+        path: path.to_owned(),
+        source,
+    }
 }

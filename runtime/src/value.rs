@@ -186,7 +186,12 @@ impl CommandId {
     /// # Errors
     /// [`Invalid`] for every version but 1, 6 and 7.
     pub fn new(uuid: Uuid) -> Result<Self, Invalid> {
-        let invalid = |reason: String| Err(Invalid { what: "command id", reason });
+        let invalid = |reason: String| {
+            Err(Invalid {
+                what: "command id",
+                reason,
+            })
+        };
         let advice = "use version 7 (or 6, or 1)";
         match (uuid.get_version_num(), uuid.get_timestamp()) {
             (1 | 6 | 7, Some(time)) => {
@@ -194,12 +199,18 @@ impl CommandId {
                 let time_ms = seconds.saturating_mul(1000) + u64::from(nanos / 1_000_000);
                 Ok(Self { uuid, time_ms })
             }
-            (2, _) => invalid(format!("is a UUID of version 2, whose clock is too coarse; {advice}")),
-            (8, _) => invalid(format!("is a UUID of version 8, kept for the server; {advice}")),
-            (n @ 3..=5, _) => {
-                invalid(format!("is a UUID of version {n}, which has no time in it; {advice}"))
-            }
-            _ => invalid(format!("is not a UUID of a known version and variant; {advice}")),
+            (2, _) => invalid(format!(
+                "is a UUID of version 2, whose clock is too coarse; {advice}"
+            )),
+            (8, _) => invalid(format!(
+                "is a UUID of version 8, kept for the server; {advice}"
+            )),
+            (n @ 3..=5, _) => invalid(format!(
+                "is a UUID of version {n}, which has no time in it; {advice}"
+            )),
+            _ => invalid(format!(
+                "is not a UUID of a known version and variant; {advice}"
+            )),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! What deploying a module would change, found without changing anything.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::{Catalog, Deployed, TableRow};
 use crate::value::Name;
@@ -97,7 +99,10 @@ impl Catalog {
             hash: deployed.hash().to_string(),
             replaces: before.map(|before| before.hash().to_string()),
             unchanged: before.is_some_and(|before| before.hash() == deployed.hash()),
-            commands: delta(old.map_or(&nothing, |old| &old.commands), &manifest.commands),
+            commands: delta(
+                old.map_or(&nothing, |old| &old.commands),
+                &manifest.commands,
+            ),
             queries: delta(old.map_or(&nothing, |old| &old.queries), &manifest.queries),
             tables: self.table_plan(deployed),
             on_deploy: manifest.on_deploy.as_ref().map(Name::to_string),
@@ -116,20 +121,35 @@ impl Catalog {
             _ => {}
         };
         for name in manifest.commands.keys() {
-            taken("command", name, self.commands.get(name).map(|owner| owner.name.as_str()));
+            taken(
+                "command",
+                name,
+                self.commands.get(name).map(|owner| owner.name.as_str()),
+            );
         }
         for name in manifest.queries.keys() {
-            taken("query", name, self.queries.get(name).map(|owner| owner.name.as_str()));
+            taken(
+                "query",
+                name,
+                self.queries.get(name).map(|owner| owner.name.as_str()),
+            );
         }
         for name in manifest.tables.keys() {
-            taken("table", name, self.tables.get(name).and_then(TableRow::owner));
+            taken(
+                "table",
+                name,
+                self.tables.get(name).and_then(TableRow::owner),
+            );
         }
         for (table, declared) in &manifest.tables {
             // A module takes its own back without being asked: a rollback must
             // find its tables again.
             match self.tables.get(table) {
                 Some(TableRow::Orphan { of, .. }) if of != own && !declared.adopt => {
-                    conflicts.push(Conflict::NotAdopted { table: table.clone(), of: of.clone() });
+                    conflicts.push(Conflict::NotAdopted {
+                        table: table.clone(),
+                        of: of.clone(),
+                    });
                 }
                 _ => {}
             }
@@ -146,14 +166,21 @@ impl Catalog {
                 Some(TableRow::Owner(_)) => {}
             }
         }
-        plan.orphaned = self.owned_by(&deployed.name).difference(&deployed.tables).map(Name::to_string).collect();
+        plan.orphaned = self
+            .owned_by(&deployed.name)
+            .difference(&deployed.tables)
+            .map(Name::to_string)
+            .collect();
         plan
     }
 
     /// The tables that a module owns.
     #[must_use]
     pub fn owned_by(&self, module: &Name) -> BTreeSet<Name> {
-        let owned = self.tables.iter().filter(|(_, row)| row.owner() == Some(module.as_str()));
+        let owned = self
+            .tables
+            .iter()
+            .filter(|(_, row)| row.owner() == Some(module.as_str()));
         owned.map(|(table, _)| table.clone()).collect()
     }
 }
@@ -163,10 +190,22 @@ fn delta(old: &BTreeMap<Name, Handler>, new: &BTreeMap<Name, Handler>) -> Delta 
     for (name, handler) in new {
         match old.get(name) {
             None => delta.added.push(name.to_string()),
-            Some(before) if before != handler => delta.changed.push(name.to_string()),
+            Some(before) if !same(before, handler) => delta.changed.push(name.to_string()),
             Some(_) => {}
         }
     }
-    delta.removed = old.keys().filter(|name| !new.contains_key(*name)).map(Name::to_string).collect();
+    delta.removed = old
+        .keys()
+        .filter(|name| !new.contains_key(*name))
+        .map(Name::to_string)
+        .collect();
     delta
+}
+
+fn same(one: &Handler, other: &Handler) -> bool {
+    let texts = |handler: &Handler| {
+        let text = |schema: &Option<Arc<RawValue>>| schema.as_ref().map(|s| s.get().to_owned());
+        (text(&handler.input), text(&handler.output))
+    };
+    one.description == other.description && texts(one) == texts(other)
 }

@@ -145,7 +145,9 @@ pub enum Error {
         latest: Sequence,
     },
     /// Whether it was logged is not known.
-    #[error("whether the command was logged is not known ({reason}); send it again with the same id")]
+    #[error(
+        "whether the command was logged is not known ({reason}); send it again with the same id"
+    )]
     OutcomeUnknown {
         /// What failed.
         reason: String,

@@ -18,13 +18,15 @@ pub struct QueryRequest<'a> {
     /// The query's name.
     pub name: &'a str,
     /// A JSON document.
-    pub input: &'a str,
+    pub input: Arc<str>,
     /// Of which state.
     pub at: At,
     /// Who asks: a JSON object.
-    pub caller: Option<&'a str>,
+    pub caller: Option<Arc<str>>,
     /// Further facts: a JSON object.
-    pub metadata: &'a str,
+    pub metadata: Arc<str>,
+    /// For log lines.
+    pub request_id: Arc<str>,
     /// Tags of answers the client has already.
     pub known: &'a [String],
 }
@@ -54,7 +56,7 @@ impl App {
     pub async fn query(&self, request: QueryRequest<'_>) -> Result<Answer, Error> {
         let snapshot = self.snapshot(request.at).await?;
         let deployed = self.query_owner(&snapshot, request.name)?;
-        match deployed.check_query(request.name, request.input) {
+        match deployed.check_query(request.name, &request.input) {
             Some(checked) => checked?,
             None => return Err(self.unknown_query(&snapshot, request.name)),
         }
@@ -62,24 +64,37 @@ impl App {
         let sequence = snapshot.state.sequence();
         if request.known.contains(&tag) {
             let (queued, elapsed) = (Duration::ZERO, Duration::ZERO);
-            return Ok(Answer { value: None, sequence, tag: Some(tag), queued, elapsed });
+            return Ok(Answer {
+                value: None,
+                sequence,
+                tag: Some(tag),
+                queued,
+                elapsed,
+            });
         }
         let arrived = self.clock.elapsed();
         let permit = self.gates.query_permit().await?;
         let queued = self.clock.elapsed().saturating_sub(arrived);
         let call = QueryCall {
-            name: request.name,
+            name: request.name.parse()?,
             input: request.input,
             caller: request.caller,
             metadata: request.metadata,
             request_time_ms: self.clock.wall_ms(),
+            request_id: request.request_id,
         };
         let answered = deployed.module.query(snapshot.state.clone(), &call);
         drop(permit);
         let answered = answered.map_err(|error| refused(request.name, error))?;
         let tag = (!answered.asked_time).then_some(tag);
         let (value, elapsed) = (Some(answered.value), answered.elapsed);
-        Ok(Answer { value, sequence, tag, queued, elapsed })
+        Ok(Answer {
+            value,
+            sequence,
+            tag,
+            queued,
+            elapsed,
+        })
     }
 
     fn query_owner<'a>(
@@ -87,7 +102,10 @@ impl App {
         snapshot: &'a Snapshot,
         name: &str,
     ) -> Result<&'a Arc<Deployed>, Error> {
-        snapshot.catalog.query(name).ok_or_else(|| self.unknown_query(snapshot, name))
+        snapshot
+            .catalog
+            .query(name)
+            .ok_or_else(|| self.unknown_query(snapshot, name))
     }
 
     fn unknown_query(&self, snapshot: &Snapshot, name: &str) -> Error {
@@ -104,7 +122,8 @@ impl App {
         hash.update(self.snapshots().history().0.as_bytes());
         hash.update(snapshot.state.sequence().0.to_le_bytes());
         hash.update(deployed.hash().0);
-        for text in [request.name, request.input, request.caller.unwrap_or_default()] {
+        let caller = request.caller.as_deref().unwrap_or_default();
+        for text in [request.name, &request.input, caller] {
             hash.update((text.len() as u64).to_le_bytes());
             hash.update(text);
         }
@@ -123,7 +142,9 @@ impl Gates {
         }
         let _waiting = self.queries_in.try_acquire().map_err(|_full| busy())?;
         let turn = tokio::time::timeout(self.query_wait_max, self.queries.acquire());
-        turn.await.map_err(|_elapsed| busy())?.map_err(|_closed| busy())
+        turn.await
+            .map_err(|_elapsed| busy())?
+            .map_err(|_closed| busy())
     }
 }
 

@@ -27,13 +27,16 @@ impl Shared {
         catalog: &Catalog,
         entry: &Entry,
         deploy: &Deploy,
-        run: impl FnOnce(&Deployed, Transaction, &CommandCall<'_>) -> Result<wasm::Executed, Stop>,
+        run: impl FnOnce(&Deployed, Transaction, &CommandCall) -> Result<wasm::Executed, Stop>,
     ) -> Result<Executed, Stop> {
         let identity = Some((deploy.module.clone(), deploy.hash));
         let deployed = match self.load(entry, deploy) {
             Ok(deployed) => deployed,
             Err(Unloadable::ByIt(reason)) => {
-                return Ok(Executed::rejected(identity, failure("invalid-module", reason, None)));
+                return Ok(Executed::rejected(
+                    identity,
+                    failure("invalid-module", reason, None),
+                ));
             }
             Err(Unloadable::ByUs(reason)) => return Err(Stop(reason)),
         };
@@ -51,7 +54,9 @@ impl Shared {
             return Ok(succeeded(identity, transaction, &plan));
         };
         let done = run(&deployed, transaction, &on_deploy_call(entry, command))?;
-        if let Err(CallError::Rejected { .. } | CallError::Failed(_) | CallError::Host(_)) = done.result {
+        if let Err(CallError::Rejected { .. } | CallError::Failed(_) | CallError::Host(_)) =
+            done.result
+        {
             return Executed::of(identity, done);
         }
         let mut executed = succeeded(identity, done.transaction, &plan);
@@ -69,7 +74,10 @@ impl Shared {
     ) -> Result<Executed, Stop> {
         let Some(deployed) = catalog.module(module.as_str()) else {
             let message = format!("no module `{module}` is deployed");
-            return Ok(Executed::rejected(None, failure("unknown-module", message, None)));
+            return Ok(Executed::rejected(
+                None,
+                failure("unknown-module", message, None),
+            ));
         };
         let identity = Some((module.clone(), deployed.hash()));
         let mut transaction = self.transaction(base, entry, Arc::new(BTreeSet::new()));
@@ -92,7 +100,9 @@ impl Shared {
             Some(TableRow::Orphan { .. }) => None,
             Some(TableRow::Owner(owner)) => Some((
                 "table-in-use",
-                format!("table `{table}` belongs to module `{owner}`; only orphaned tables are dropped"),
+                format!(
+                    "table `{table}` belongs to module `{owner}`; only orphaned tables are dropped"
+                ),
             )),
             None => Some(("unknown-table", format!("there is no table `{table}`"))),
         };
@@ -106,12 +116,18 @@ impl Shared {
     }
 
     fn load(&self, entry: &Entry, deploy: &Deploy) -> Result<Deployed, Unloadable> {
-        let module = self.modules.load(deploy.hash).map_err(|error| match error {
-            modules::Error::Refused { .. } => Unloadable::ByIt(chain_of(&error)),
-            _ => Unloadable::ByUs(chain_of(&error)),
-        })?;
-        let row =
-            ModuleRow { hash: deploy.hash, sequence: entry.sequence, time_ms: entry.time_ms };
+        let module = self
+            .modules
+            .load(deploy.hash)
+            .map_err(|error| match error {
+                modules::Error::Refused { .. } => Unloadable::ByIt(chain_of(&error)),
+                _ => Unloadable::ByUs(chain_of(&error)),
+            })?;
+        let row = ModuleRow {
+            hash: deploy.hash,
+            sequence: entry.sequence,
+            time_ms: entry.time_ms,
+        };
         Deployed::new(deploy.module.clone(), module, row).map_err(Unloadable::ByIt)
     }
 }
@@ -128,9 +144,16 @@ fn stage(
     deployed: &Deployed,
     plan: &Plan,
 ) -> Result<(), String> {
-    let version = deployed.row.version_key(&deployed.name).map_err(|error| error.to_string())?;
+    let version = deployed
+        .row
+        .version_key(&deployed.name)
+        .map_err(|error| error.to_string())?;
     transaction.put_system(&table_names::versions(), version, deployed.row.to_value());
-    transaction.put_system(&table_names::modules(), key(&deployed.name)?, deployed.row.to_value());
+    transaction.put_system(
+        &table_names::modules(),
+        key(&deployed.name)?,
+        deployed.row.to_value(),
+    );
     let owner = TableRow::Owner(deployed.name.to_string());
     for table in deployed.tables.iter() {
         // Also for a table that is there already: a lost row would be mended.
@@ -138,7 +161,9 @@ fn stage(
         put_owner(transaction, table, &owner)?;
     }
     for table in &plan.tables.orphaned {
-        let table: Name = table.parse().map_err(|error: crate::value::Invalid| error.to_string())?;
+        let table: Name = table
+            .parse()
+            .map_err(|error: crate::value::Invalid| error.to_string())?;
         put_owner(transaction, &table, &orphan(&deployed.name, entry))?;
     }
     Ok(())
@@ -150,26 +175,29 @@ fn put_owner(transaction: &mut Transaction, table: &Name, row: &TableRow) -> Res
 }
 
 fn orphan(module: &Name, entry: &Entry) -> TableRow {
-    TableRow::Orphan { of: module.to_string(), since: entry.sequence.0 }
+    TableRow::Orphan {
+        of: module.to_string(),
+        since: entry.sequence.0,
+    }
 }
 
 fn key(name: &Name) -> Result<Key, String> {
     Key::new(name.as_str()).map_err(|error| error.to_string())
 }
 
-fn on_deploy_call<'a>(entry: &Entry, command: &'a Name) -> CommandCall<'a> {
+fn on_deploy_call(entry: &Entry, command: &Name) -> CommandCall {
     CommandCall {
         id: entry.id,
-        name: command.as_str(),
-        input: "{}",
+        name: command.clone(),
+        input: "{}".into(),
         sequence: entry.sequence,
         time_ms: entry.time_ms,
         scheduled_for_ms: None,
         basis: None,
         caller: None,
-        correlation_id: "deploy",
+        correlation_id: entry.id.to_string().into(),
         causation_id: None,
-        metadata: "{}",
+        metadata: "{}".into(),
     }
 }
 

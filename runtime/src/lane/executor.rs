@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::Shared;
 use super::flight::Flight;
 use super::inbox::{Pending, Phase};
 use super::poison::{ATTEMPTS_MAX, Slot};
-use super::{Progress, Shared};
 use crate::catalog::{Catalog, Deployed};
 use crate::record::{Act, Command, Entry, Keys, Outcome, Verdict};
 use crate::recovery::step_of;
@@ -62,7 +62,13 @@ pub(super) struct Stop(pub(super) String);
 
 impl Executor {
     pub(super) fn new(slot: Slot, attempts: HashMap<Uuid, u32>) -> Self {
-        Self { slot, attempts, cautious_until: None, generation: 0, live: HashMap::new() }
+        Self {
+            slot,
+            attempts,
+            cautious_until: None,
+            generation: 0,
+            live: HashMap::new(),
+        }
     }
 
     pub(super) fn be_cautious(&mut self, now: Duration) {
@@ -106,7 +112,9 @@ impl Shared {
             if !self.wait_until_durable(&executor, &pending) {
                 continue;
             }
-            let Some((base, catalog)) = self.base(pending.generation) else { continue };
+            let Some((base, catalog)) = self.base(pending.generation) else {
+                continue;
+            };
             let executed = self.execute(&mut executor, base, &catalog, &pending);
             let finished = executed.and_then(|executed| self.finish(&pending, executed));
             if let Err(Stop(reason)) = finished {
@@ -147,10 +155,15 @@ impl Shared {
     /// After an unclean start a command runs only when it is on disk; false if
     /// its generation ended meanwhile.
     fn wait_until_durable(&self, executor: &Executor, pending: &Pending) -> bool {
-        let cautious = executor.cautious_until.is_some_and(|until| self.clock.elapsed() < until);
+        let cautious = executor
+            .cautious_until
+            .is_some_and(|until| self.clock.elapsed() < until);
         let mut inbox = self.inbox();
         while cautious && !pending.flight.is_logged() && inbox.generation == pending.generation {
-            inbox = self.work.wait(inbox).unwrap_or_else(PoisonError::into_inner);
+            inbox = self
+                .work
+                .wait(inbox)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         inbox.generation == pending.generation
     }
@@ -170,7 +183,11 @@ impl Shared {
             }
             let inbox = self.inbox();
             let patience = Duration::from_millis(5);
-            drop(self.work.wait_timeout(inbox, patience).unwrap_or_else(PoisonError::into_inner));
+            drop(
+                self.work
+                    .wait_timeout(inbox, patience)
+                    .unwrap_or_else(PoisonError::into_inner),
+            );
         }
     }
 
@@ -182,7 +199,11 @@ impl Shared {
         pending: &Pending,
     ) -> Result<Executed, Stop> {
         let entry = &*pending.entry;
-        let died = executor.attempts.get(&entry.id).copied().unwrap_or_default();
+        let died = executor
+            .attempts
+            .get(&entry.id)
+            .copied()
+            .unwrap_or_default();
         if died >= ATTEMPTS_MAX {
             return Ok(Executed::poisoned(died));
         }
@@ -191,8 +212,11 @@ impl Shared {
                 self.execute_command(executor, base, catalog, pending, command)
             }
             Act::Deploy(deploy) => {
-                let run = |deployed: &Deployed, transaction, call: &CommandCall<'_>| {
-                    executor.slot.running(entry.id).map_err(|error| Stop(error.to_string()))?;
+                let run = |deployed: &Deployed, transaction, call: &CommandCall| {
+                    executor
+                        .slot
+                        .running(entry.id)
+                        .map_err(|error| Stop(error.to_string()))?;
                     Ok(deployed.module.instance().execute(transaction, call))
                 };
                 self.execute_deploy(base, catalog, entry, deploy, run)
@@ -223,9 +247,10 @@ impl Shared {
             executor.live.remove(&deployed.name);
         }
         // Before the handler runs: it may be the one that kills the process.
-        executor.slot.running(entry.id).map_err(|error| {
-            Stop(format!("cannot write down which command runs: {error}"))
-        })?;
+        executor
+            .slot
+            .running(entry.id)
+            .map_err(|error| Stop(format!("cannot write down which command runs: {error}")))?;
         let transaction = self.transaction(base, entry, Arc::clone(&deployed.tables));
         let call = command_call(entry, command);
         let done = executor.live(deployed).execute(transaction, &call);
@@ -260,7 +285,11 @@ impl Shared {
         }
         let step = step_of(&progress.head, entry.sequence, entry.time_ms, &outcome);
         let step = step.ok_or_else(|| Stop("internal error: events have a gap".to_owned()))?;
-        assert_eq!(progress.head.sequence().next(), entry.sequence, "I4: out of order");
+        assert_eq!(
+            progress.head.sequence().next(),
+            entry.sequence,
+            "I4: out of order"
+        );
         progress.unshared_bytes += progress.head.apply(step, &outcome.changes);
         if redeployed {
             let catalog = Catalog::of(&progress.head, &self.modules, &progress.catalog);
@@ -269,7 +298,12 @@ impl Shared {
         }
         progress.finished_bytes += bytes_of(&outcome);
         let (entry, flight) = (Arc::clone(entry), Arc::clone(&pending.flight));
-        progress.finished.push(Finished { entry, flight, outcome, step });
+        progress.finished.push(Finished {
+            entry,
+            flight,
+            outcome,
+            step,
+        });
         drop(progress);
         self.announce(pending.generation);
         Ok(())
@@ -289,32 +323,54 @@ impl Executed {
     /// An outcome of something that staged nothing.
     pub(super) fn rejected(module: Option<(Name, Hash)>, failure: Failure) -> Self {
         let verdict = Verdict::Rejected(failure);
-        Self { module, verdict, staged: Staged::default(), elapsed: Duration::ZERO }
+        Self {
+            module,
+            verdict,
+            staged: Staged::default(),
+            elapsed: Duration::ZERO,
+        }
     }
 
     fn poisoned(died: u32) -> Self {
-        let message = format!(
-            "the process died {died} times while this command ran, so it is not run again"
-        );
+        let message =
+            format!("the process died {died} times while this command ran, so it is not run again");
         let verdict = Verdict::Failed(failure("poisoned", message, None));
-        Self { module: None, verdict, staged: Staged::default(), elapsed: Duration::ZERO }
+        Self {
+            module: None,
+            verdict,
+            staged: Staged::default(),
+            elapsed: Duration::ZERO,
+        }
     }
 
     /// What a handler's call comes to.
     pub(super) fn of(module: Option<(Name, Hash)>, done: wasm::Executed) -> Result<Self, Stop> {
-        let wasm::Executed { transaction, result, elapsed } = done;
+        let wasm::Executed {
+            transaction,
+            result,
+            elapsed,
+        } = done;
         let (verdict, staged) = match result {
             Ok(value) => (Verdict::Succeeded(value), transaction.finish()),
             Err(CallError::Rejected { failure, events }) => match transaction.discard(events) {
-                Ok(events) => {
-                    (Verdict::Rejected(failure), Staged { events, ..Staged::default() })
-                }
+                Ok(events) => (
+                    Verdict::Rejected(failure),
+                    Staged {
+                        events,
+                        ..Staged::default()
+                    },
+                ),
                 Err(refusal) => (Verdict::Failed(refused(&refusal)), Staged::default()),
             },
             Err(CallError::Failed(failure)) => (Verdict::Failed(failure), Staged::default()),
             Err(CallError::Host(reason)) => return Err(Stop(reason)),
         };
-        Ok(Self { module, verdict, staged, elapsed })
+        Ok(Self {
+            module,
+            verdict,
+            staged,
+            elapsed,
+        })
     }
 
     fn into_outcome(self, entry: &Entry) -> Outcome {
@@ -322,7 +378,15 @@ impl Executed {
         let Staged { changes, events } = self.staged;
         let elapsed_us = u64::try_from(self.elapsed.as_micros()).unwrap_or(u64::MAX);
         let (sequence, verdict) = (entry.sequence, self.verdict);
-        Outcome { sequence, module, module_hash, verdict, changes, events, elapsed_us }
+        Outcome {
+            sequence,
+            module,
+            module_hash,
+            verdict,
+            changes,
+            events,
+            elapsed_us,
+        }
     }
 }
 
@@ -338,7 +402,9 @@ fn admit<'a>(
     let Some(deployed) = catalog.command(name.as_str()) else {
         return Err(failure(
             "unknown-command",
-            format!("no module has command `{name}` any more; it was removed after this was logged"),
+            format!(
+                "no module has command `{name}` any more; it was removed after this was logged"
+            ),
             None,
         ));
     };
@@ -361,7 +427,10 @@ fn stale(base: &State, command: &Command) -> Option<Failure> {
             Keys::Prefix(prefix) => (Range::prefix(prefix), format!("a key under `{prefix}`")),
         };
         let table = &unchanged.table;
-        if base.table(table.as_str()).is_some_and(|table| table.changed_since(&range, basis)) {
+        if base
+            .table(table.as_str())
+            .is_some_and(|table| table.changed_since(&range, basis))
+        {
             let message = format!("{what} of table `{table}` has changed since {basis}");
             let details = serde_json::json!({ "table": table.as_str(), "basis": basis.0 });
             return Some(failure("stale", message, Some(details.to_string())));
@@ -372,7 +441,11 @@ fn stale(base: &State, command: &Command) -> Option<Failure> {
 
 pub(super) fn failure(code: &str, message: String, details: Option<String>) -> Failure {
     let details = details.map(Into::into);
-    Failure { code: code.into(), message: message.into(), details }
+    Failure {
+        code: code.into(),
+        message: message.into(),
+        details,
+    }
 }
 
 fn refused(refusal: &crate::transaction::Refusal) -> Failure {
@@ -380,32 +453,62 @@ fn refused(refusal: &crate::transaction::Refusal) -> Failure {
 }
 
 /// What a handler is told of a command.
-pub(super) fn command_call<'a>(entry: &Entry, command: &'a Command) -> CommandCall<'a> {
+fn command_call(entry: &Entry, command: &Command) -> CommandCall {
     CommandCall {
         id: entry.id,
-        name: command.name.as_str(),
-        input: &command.input,
+        name: command.name.clone(),
+        input: Arc::clone(&command.input),
         sequence: entry.sequence,
         time_ms: entry.time_ms,
         scheduled_for_ms: command.scheduled_for_ms,
         basis: command.basis,
-        caller: command.caller.as_deref(),
-        correlation_id: &command.correlation_id,
-        causation_id: command.causation_id.as_deref(),
-        metadata: &command.metadata,
+        caller: command.caller.clone(),
+        correlation_id: Arc::clone(&command.correlation_id),
+        causation_id: command.causation_id.clone(),
+        metadata: Arc::clone(&command.metadata),
     }
+}
+
+/// What a command would come to on a state, in a fresh instance. Nothing is
+/// kept.
+///
+/// # Errors
+/// What the host could not do.
+pub fn try_command(
+    deployed: &Deployed,
+    entry: &Entry,
+    command: &Command,
+    transaction: Transaction,
+) -> Result<Outcome, String> {
+    let module = Some((deployed.name.clone(), deployed.hash()));
+    let executed = match stale(transaction.base(), command) {
+        Some(failure) => Executed::rejected(module, failure),
+        None => {
+            let done = deployed
+                .module
+                .instance()
+                .execute(transaction, &command_call(entry, command));
+            Executed::of(module, done).map_err(|Stop(reason)| reason)?
+        }
+    };
+    Ok(executed.into_outcome(entry))
 }
 
 fn bytes_of(outcome: &Outcome) -> usize {
     const OVERHEAD_BYTES: usize = 256;
     changes_bytes(&outcome.changes)
-        + outcome.events.iter().map(|event| event.data.len() + OVERHEAD_BYTES).sum::<usize>()
+        + outcome
+            .events
+            .iter()
+            .map(|event| event.data.len() + OVERHEAD_BYTES)
+            .sum::<usize>()
         + OVERHEAD_BYTES
 }
 
 fn changes_bytes(changes: &ChangeSet) -> usize {
     let rows = changes.tables.iter().flat_map(|table| &table.rows);
-    rows.map(|(key, value)| key.as_str().len() + value.as_ref().map_or(0, |value| value.len())).sum()
+    rows.map(|(key, value)| key.as_str().len() + value.as_ref().map_or(0, |value| value.len()))
+        .sum()
 }
 
 /// Whether a draw falls within a share; random ids are random enough.

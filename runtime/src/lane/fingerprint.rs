@@ -33,7 +33,9 @@ fn write_value(rest: &mut &str, out: &mut String) {
         Some(b'{') => write_object(rest, out),
         Some(b'[') => write_array(rest, out),
         Some(b'"') => out.push_str(take_string(rest)),
-        _ => out.push_str(take_while(rest, |c| !matches!(c, b',' | b']' | b'}') && !c.is_ascii_whitespace())),
+        _ => out.push_str(take_while(rest, |c| {
+            !matches!(c, b',' | b']' | b'}') && !c.is_ascii_whitespace()
+        })),
     }
 }
 
@@ -116,17 +118,24 @@ mod tests {
 
     #[test]
     fn white_space_and_the_order_of_keys_do_not_matter() {
-        let one = canonical(" { \"b\" : [ 1 , 2.0, { } , [ ] ] ,\n\"a\\\"{\" : \"x , y\" , \"c\":null} ");
+        let one =
+            canonical(" { \"b\" : [ 1 , 2.0, { } , [ ] ] ,\n\"a\\\"{\" : \"x , y\" , \"c\":null} ");
         assert_eq!(one, r#"{"a\"{":"x , y","b":[1,2.0,{},[]],"c":null}"#);
-        assert_eq!(of_command("n", r#"{"a":1,"b":2}"#), of_command("n", "{ \"b\":2, \"a\" :1 }"));
+        assert_eq!(
+            of_command("n", r#"{"a":1,"b":2}"#),
+            of_command("n", "{ \"b\":2, \"a\" :1 }")
+        );
     }
 
     #[test]
     fn everything_else_does() {
         let base = of_command("n", r#"{"a":1}"#);
-        for (name, input) in
-            [("m", r#"{"a":1}"#), ("n", r#"{"a":1.0}"#), ("n", r#"{"a":"1"}"#), ("n", "[1]")]
-        {
+        for (name, input) in [
+            ("m", r#"{"a":1}"#),
+            ("n", r#"{"a":1.0}"#),
+            ("n", r#"{"a":"1"}"#),
+            ("n", "[1]"),
+        ] {
             assert_ne!(base, of_command(name, input), "{name} {input}");
         }
         assert_ne!(canonical("[1,2]"), canonical("[2,1]"));

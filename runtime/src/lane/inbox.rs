@@ -5,7 +5,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -56,7 +55,9 @@ pub enum Ticket {
 #[non_exhaustive]
 pub enum Refusal {
     /// The id belongs to something else.
-    #[error("the id was given to another command, entry {sequence}; make a new id for a new command")]
+    #[error(
+        "the id was given to another command, entry {sequence}; make a new id for a new command"
+    )]
     Reused {
         /// To which entry.
         sequence: Sequence,
@@ -93,7 +94,9 @@ pub enum Refusal {
         last: Sequence,
     },
     /// Too much is waiting.
-    #[error("the inbox is full: {waiting} entries of {bytes} bytes are waiting; try again in a moment")]
+    #[error(
+        "the inbox is full: {waiting} entries of {bytes} bytes are waiting; try again in a moment"
+    )]
     Full {
         /// Entries that are not answered yet.
         waiting: usize,
@@ -125,6 +128,7 @@ pub(super) struct Pending {
     pub(super) flight: Arc<Flight>,
     pub(super) admitted: Option<Hash>,
     /// Held so that a module compiled at admission is there at execution.
+    #[expect(dead_code, reason = "it is there to be held")]
     pub(super) keep: Option<Arc<wasm::Module>>,
 }
 
@@ -218,7 +222,9 @@ impl Inbox {
         let id_time_ms = time_of(submission.id);
         if let Some(seen) = self.ids.get(submission.id, id_time_ms) {
             if seen.fingerprint != submission.fingerprint {
-                return Err(Refusal::Reused { sequence: seen.sequence });
+                return Err(Refusal::Reused {
+                    sequence: seen.sequence,
+                });
             }
             return Ok(self.ticket(submission.id, seen));
         }
@@ -230,7 +236,10 @@ impl Inbox {
         self.check_basis(&submission.act)?;
         self.check_room(settings, bytes_of(&submission.act))?;
         let flight = self.sequence(submission, id_time_ms, now_ms);
-        Ok(Ticket::Flying { flight, replayed: false })
+        Ok(Ticket::Flying {
+            flight,
+            replayed: false,
+        })
     }
 
     pub(super) fn find(&self, id: Uuid) -> Option<Ticket> {
@@ -319,11 +328,34 @@ impl Inbox {
     fn sequence(&mut self, submission: Submission, id_time_ms: u64, now_ms: u64) -> Arc<Flight> {
         self.last = self.last.next();
         self.time_ms = now_ms;
-        let Submission { id, fingerprint, act, admitted, keep, .. } = submission;
-        let entry = Arc::new(Entry { sequence: self.last, time_ms: now_ms, id, fingerprint, act });
-        self.ids.insert(id, id_time_ms, Seen { sequence: self.last, fingerprint });
+        let Submission {
+            id,
+            fingerprint,
+            act,
+            admitted,
+            keep,
+            ..
+        } = submission;
+        let entry = Arc::new(Entry {
+            sequence: self.last,
+            time_ms: now_ms,
+            id,
+            fingerprint,
+            act,
+        });
+        self.ids.insert(
+            id,
+            id_time_ms,
+            Seen {
+                sequence: self.last,
+                fingerprint,
+            },
+        );
         let flight = self.fly(&entry, admitted, keep);
-        self.fresh.push(Fresh { entry, flight: Arc::clone(&flight) });
+        self.fresh.push(Fresh {
+            entry,
+            flight: Arc::clone(&flight),
+        });
         flight
     }
 
@@ -338,14 +370,23 @@ impl Inbox {
         self.flying_bytes += bytes_of(&entry.act);
         self.unfinished += 1;
         let (generation, entry) = (self.generation, Arc::clone(entry));
-        let pending = Pending { generation, entry, flight: Arc::clone(&flight), admitted, keep };
+        let pending = Pending {
+            generation,
+            entry,
+            flight: Arc::clone(&flight),
+            admitted,
+            keep,
+        };
         self.pending.push_back(pending);
         flight
     }
 
     fn ticket(&self, id: Uuid, seen: Seen) -> Ticket {
         match self.flights.get(&id) {
-            Some(flight) => Ticket::Flying { flight: Arc::clone(flight), replayed: true },
+            Some(flight) => Ticket::Flying {
+                flight: Arc::clone(flight),
+                replayed: true,
+            },
             None => Ticket::Settled(seen.sequence),
         }
     }
@@ -353,8 +394,12 @@ impl Inbox {
     fn check_phase(&self) -> Result<(), Refusal> {
         match &self.phase {
             Phase::Running => Ok(()),
-            Phase::Recovering(reason) => Err(Refusal::Recovering { reason: reason.clone() }),
-            Phase::Stopped(reason) => Err(Refusal::Stopped { reason: reason.clone() }),
+            Phase::Recovering(reason) => Err(Refusal::Recovering {
+                reason: reason.clone(),
+            }),
+            Phase::Stopped(reason) => Err(Refusal::Stopped {
+                reason: reason.clone(),
+            }),
             Phase::Draining => Err(Refusal::Draining),
         }
     }
@@ -369,9 +414,10 @@ impl Inbox {
     fn check_basis(&self, act: &Act) -> Result<(), Refusal> {
         match act {
             Act::Command(command) => match command.basis {
-                Some(basis) if basis > self.last => {
-                    Err(Refusal::BasisAhead { basis, last: self.last })
-                }
+                Some(basis) if basis > self.last => Err(Refusal::BasisAhead {
+                    basis,
+                    last: self.last,
+                }),
                 _ => Ok(()),
             },
             _ => Ok(()),
@@ -382,12 +428,13 @@ impl Inbox {
         let (waiting, bytes) = (self.flights.len(), self.flying_bytes);
         let full = waiting >= settings.inbox_entries_max
             || bytes.saturating_add(more) > settings.inbox_bytes_max;
-        if full { Err(Refusal::Full { waiting, bytes }) } else { Ok(()) }
+        if full {
+            Err(Refusal::Full { waiting, bytes })
+        } else {
+            Ok(())
+        }
     }
 }
-
-/// How long a refused client should wait: by then a round or two has ended.
-pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 fn bytes_of(act: &Act) -> usize {
     let input = match act {

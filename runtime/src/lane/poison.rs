@@ -14,18 +14,18 @@ use uuid::Uuid;
 
 /// How often the process may die while a command runs before it is not run
 /// again.
-pub const ATTEMPTS_MAX: u32 = 3;
+pub(super) const ATTEMPTS_MAX: u32 = 3;
 
 /// The file, 17 bytes long: how the process is (see [`Mark`]), then an id.
 #[derive(Debug)]
-pub struct Slot {
+pub(super) struct Slot {
     file: File,
     running: bool,
 }
 
 /// What the file says of the process that had it last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mark {
+pub(super) enum Mark {
     /// It stopped in order, or there was none.
     Clean,
     /// It died while no command ran.
@@ -43,9 +43,13 @@ impl Slot {
     ///
     /// # Errors
     /// What the system said.
-    pub fn open(path: &Path) -> io::Result<(Self, Mark)> {
-        let file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+    pub(super) fn open(path: &Path) -> io::Result<(Self, Mark)> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
         let mut bytes = [0; 17];
         let mark = match file.read_exact_at(&mut bytes, 0) {
             Ok(()) => parse(bytes),
@@ -53,14 +57,20 @@ impl Slot {
             Err(error) => return Err(error),
         };
         // The mark stays until the caller has counted it.
-        Ok((Self { file, running: true }, mark))
+        Ok((
+            Self {
+                file,
+                running: true,
+            },
+            mark,
+        ))
     }
 
     /// Says that a command is about to run.
     ///
     /// # Errors
     /// What the system said; the command must not run then.
-    pub fn running(&mut self, id: Uuid) -> io::Result<()> {
+    pub(super) fn running(&mut self, id: Uuid) -> io::Result<()> {
         let mut bytes = [RUNNING; 17];
         if let Some((_, place)) = bytes.split_first_mut() {
             place.copy_from_slice(id.as_bytes());
@@ -73,7 +83,7 @@ impl Slot {
     ///
     /// # Errors
     /// What the system said.
-    pub fn idle(&mut self) -> io::Result<()> {
+    pub(super) fn idle(&mut self) -> io::Result<()> {
         if self.running {
             self.file.write_all_at(&[IDLE; 17], 0)?;
             self.running = false;
@@ -85,7 +95,7 @@ impl Slot {
     ///
     /// # Errors
     /// What the system said.
-    pub fn clean(&mut self) -> io::Result<()> {
+    pub(super) fn clean(&mut self) -> io::Result<()> {
         self.running = true;
         self.file.write_all_at(&[CLEAN; 17], 0)
     }

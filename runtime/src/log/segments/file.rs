@@ -288,7 +288,7 @@ fn damaged(path: &Path, what: impl Into<String>) -> Error {
     Error::Damaged {
         place,
         round: None,
-        what: what.to_string(),
+        what: what.into(),
         remedy: RESTORE,
     }
 }
