@@ -1,0 +1,178 @@
+//! Heads and bodies of entries. The tables in [`record`](super) have the layout.
+
+use super::bytes::{Input, Output};
+use super::{Act, Command, Damage, Deploy, Entry, Keys, Unchanged};
+use crate::value::{Hash, Name, Sequence};
+
+/// A table name of one letter, a tag, an empty prefix, with their lengths.
+const UNCHANGED_BYTES_MIN: usize = 4;
+
+const COMMAND: u8 = 1;
+const DEPLOY: u8 = 2;
+const REMOVE: u8 = 3;
+const DROP_TABLE: u8 = 4;
+
+const ONE: u8 = 1;
+const PREFIX: u8 = 2;
+
+/// The head of an entry: all of it but a command's body.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) sequence: Sequence,
+    time_ms: u64,
+    id: uuid::Uuid,
+    fingerprint: Hash,
+    act: ActHead,
+}
+
+#[derive(Debug)]
+enum ActHead {
+    Command {
+        name: Name,
+        basis: Option<Sequence>,
+        scheduled_for_ms: Option<u64>,
+    },
+    Whole(Act),
+}
+
+pub(super) fn write(entry: &Entry, head: &mut Output, body: &mut Output) {
+    head.u64(entry.sequence.0);
+    head.u64(entry.time_ms);
+    head.raw(entry.id.as_bytes());
+    head.raw(&entry.fingerprint.0);
+    match &entry.act {
+        Act::Command(command) => {
+            head.u8(COMMAND);
+            write_command(command, head, body);
+        }
+        Act::Deploy(deploy) => {
+            head.u8(DEPLOY);
+            head.text(deploy.module.as_str());
+            head.raw(&deploy.hash.0);
+        }
+        Act::Remove { module } => {
+            head.u8(REMOVE);
+            head.text(module.as_str());
+        }
+        Act::DropTable { table } => {
+            head.u8(DROP_TABLE);
+            head.text(table.as_str());
+        }
+    }
+}
+
+fn write_command(command: &Command, head: &mut Output, body: &mut Output) {
+    head.text(command.name.as_str());
+    head.option(command.basis, |out, basis| out.u64(basis.0));
+    head.option(command.scheduled_for_ms, Output::u64);
+    body.text(&command.input);
+    body.option(command.caller.as_deref(), Output::text);
+    body.text(&command.correlation_id);
+    body.option(command.causation_id.as_deref(), Output::text);
+    body.text(&command.metadata);
+    body.length(command.unchanged.len());
+    for Unchanged { table, keys } in &command.unchanged {
+        body.text(table.as_str());
+        match keys {
+            Keys::One(key) => {
+                body.u8(ONE);
+                body.text(key.as_str());
+            }
+            Keys::Prefix(prefix) => {
+                body.u8(PREFIX);
+                body.text(prefix);
+            }
+        }
+    }
+}
+
+impl Head {
+    pub(super) fn read(mut input: Input<'_>) -> Result<Self, Damage> {
+        let head = Self {
+            sequence: Sequence(input.u64()?),
+            time_ms: input.u64()?,
+            id: input.uuid()?,
+            fingerprint: input.hash()?,
+            act: ActHead::read(&mut input)?,
+        };
+        input.finish("the head")?;
+        Ok(head)
+    }
+
+    pub(super) fn with_body(self, mut body: Input<'_>) -> Result<Entry, Damage> {
+        let act = match self.act {
+            ActHead::Whole(act) => act,
+            ActHead::Command {
+                name,
+                basis,
+                scheduled_for_ms,
+            } => Act::Command(Command {
+                name,
+                input: body.shared_text()?,
+                basis,
+                scheduled_for_ms,
+                caller: body.option(Input::shared_text)?,
+                correlation_id: body.shared_text()?,
+                causation_id: body.option(Input::shared_text)?,
+                metadata: body.shared_text()?,
+                unchanged: read_unchanged(&mut body)?,
+            }),
+        };
+        body.finish("the body")?;
+        let Self {
+            sequence,
+            time_ms,
+            id,
+            fingerprint,
+            ..
+        } = self;
+        Ok(Entry {
+            sequence,
+            time_ms,
+            id,
+            fingerprint,
+            act,
+        })
+    }
+}
+
+impl ActHead {
+    fn read(input: &mut Input<'_>) -> Result<Self, Damage> {
+        let act = match input.u8()? {
+            COMMAND => {
+                return Ok(Self::Command {
+                    name: input.name()?,
+                    basis: input.option(Input::u64)?.map(Sequence),
+                    scheduled_for_ms: input.option(Input::u64)?,
+                });
+            }
+            DEPLOY => Act::Deploy(Deploy {
+                module: input.name()?,
+                hash: input.hash()?,
+            }),
+            REMOVE => Act::Remove {
+                module: input.name()?,
+            },
+            DROP_TABLE => Act::DropTable {
+                table: input.name()?,
+            },
+            other => return Err(input.unknown("act", other)),
+        };
+        Ok(Self::Whole(act))
+    }
+}
+
+fn read_unchanged(body: &mut Input<'_>) -> Result<Vec<Unchanged>, Damage> {
+    let count = body.count(UNCHANGED_BYTES_MIN)?;
+    let mut unchanged = Vec::with_capacity(count);
+    for _ in 0..count {
+        let table = body.name()?;
+        let keys = match body.u8()? {
+            ONE => Keys::One(body.key()?),
+            PREFIX => Keys::Prefix(body.text()?.to_owned()),
+            other => return Err(body.unknown("choice of keys", other)),
+        };
+        unchanged.push(Unchanged { table, keys });
+    }
+    Ok(unchanged)
+}
