@@ -78,7 +78,9 @@ mod frame;
 mod outcome;
 mod round;
 #[cfg(test)]
-pub(crate) mod tests;
+pub(crate) mod samples;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -232,7 +232,7 @@ impl<'a> Input<'a> {
     pub(crate) fn finish(&self, what: &str) -> Result<(), Damage> {
         match self.remaining() {
             0 => Ok(()),
-            left => Err(self.damage(format!("{left} bytes too many after {what}"))),
+            left => Err(self.damage(format!("bytes left over after {what}: {left}"))),
         }
     }
 }

@@ -121,7 +121,7 @@ fn find<T>(
     Ok(None)
 }
 
-fn write_record(record: RecordRef<'_>, head: &mut Output, body: &mut Output) -> Kind {
+pub(super) fn write_record(record: RecordRef<'_>, head: &mut Output, body: &mut Output) -> Kind {
     match record {
         RecordRef::Entry(entry) => {
             entry::write(entry, head, body);

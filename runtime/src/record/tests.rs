@@ -1,1 +1,469 @@
+//! The format: what is written is read back, and nothing else is read at all.
 
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+use super::frame::{self, FRAME_BYTES, Frame, HEADER_BYTES, Kind};
+use super::*;
+use crate::record::bytes::Output;
+use crate::record::samples::{HISTORY, entry, header, outcome, pair, rejected};
+use crate::value::{Lifecycle, Position, TableChanges};
+
+fn encode_all(header: &RoundHeader, records: &[Record]) -> Encoded {
+    encode(header, records.iter().map(RecordRef::from))
+}
+
+/// One record of each kind, and both sorts of verdict.
+fn sample_records() -> Vec<Record> {
+    let attempt = Attempt {
+        id: Uuid::from_u128(7),
+        count: 2,
+    };
+    let [command, result] = pair(1);
+    let deploy = Deploy {
+        module: "bank".parse().unwrap(),
+        hash: Hash::of(b"bank"),
+    };
+    let deploy = Entry {
+        act: Act::Deploy(deploy),
+        ..entry(2)
+    };
+    vec![
+        command,
+        result,
+        Record::Entry(deploy),
+        Record::Outcome(rejected(2)),
+        Record::Attempt(attempt),
+    ]
+}
+
+/// A round of one record with this head and body, with every checksum in order.
+fn round_of(kind: Kind, head: &[u8], body: &[u8]) -> Vec<u8> {
+    let mut output = Output::default();
+    frame::write_header(&header(), 1, &mut output);
+    Frame::new(kind, head, body).write(head, &mut output);
+    output.raw(head);
+    output.raw(body);
+    output.into_bytes()
+}
+
+fn what(bytes: &[u8]) -> String {
+    decode(bytes).unwrap_err().to_string()
+}
+
+#[test]
+fn a_round_without_records_is_a_round() {
+    let encoded = encode_all(&header(), &[]);
+    let round = decode(&encoded.bytes).unwrap();
+    assert_eq!(
+        round,
+        Round {
+            header: header(),
+            records: vec![],
+            chain: encoded.chain
+        }
+    );
+    assert_eq!(encoded.bytes.len(), HEADER_BYTES);
+}
+
+#[test]
+fn i11_every_flipped_bit_is_refused() {
+    let bytes = encode_all(&header(), &sample_records()).bytes;
+    for index in 0..bytes.len() {
+        for bit in 0..8 {
+            let mut damaged = bytes.clone();
+            damaged[index] ^= 1 << bit;
+            assert!(decode(&damaged).is_err(), "bit {bit} of byte {index}");
+        }
+    }
+}
+
+#[test]
+fn i11_every_truncation_and_anything_left_over_is_refused() {
+    let mut bytes = encode_all(&header(), &sample_records()).bytes;
+    for length in 0..bytes.len() {
+        assert!(decode(&bytes[..length]).is_err(), "cut to {length} bytes");
+        assert!(peek(&bytes[..length]).is_err(), "cut to {length} bytes");
+    }
+    bytes.push(0);
+    insta::assert_snapshot!(what(&bytes), @"byte 1055: bytes left over after the last record: 1");
+}
+
+#[test]
+fn the_chain_covers_every_record_and_the_header() {
+    let records = sample_records();
+    let mut chains = vec![encode_all(&header(), &records).chain];
+    for index in 0..records.len() {
+        let mut fewer = records.clone();
+        fewer.remove(index);
+        chains.push(encode_all(&header(), &fewer).chain);
+    }
+    let mut swapped = records.clone();
+    swapped.swap(0, 1);
+    chains.push(encode_all(&header(), &swapped).chain);
+    let headers = [
+        RoundHeader {
+            number: 2,
+            ..header()
+        },
+        RoundHeader {
+            history: History(Uuid::nil()),
+            ..header()
+        },
+        RoundHeader {
+            chain_before: Hash::of(b""),
+            ..header()
+        },
+        RoundHeader {
+            floor_ms: 0,
+            ..header()
+        },
+        RoundHeader {
+            time_ms: 0,
+            ..header()
+        },
+    ];
+    chains.extend(headers.map(|header| encode_all(&header, &records).chain));
+    let n_chains = chains.len();
+    chains.sort();
+    chains.dedup();
+    assert_eq!(chains.len(), n_chains);
+}
+
+#[test]
+fn the_chain_covers_every_byte_of_heads_and_bodies() {
+    let (head, body) = ([1, 2, 3], [4, 5, 6]);
+    let chain = |head: &[u8], body: &[u8]| peek(&round_of(Kind::Entry, head, body)).unwrap().1;
+    let original = chain(&head, &body);
+    for index in 0..3 {
+        let (mut other_head, mut other_body) = (head, body);
+        other_head[index] ^= 1;
+        other_body[index] ^= 1;
+        assert_ne!(chain(&other_head, &body), original);
+        assert_ne!(chain(&head, &other_body), original);
+    }
+    assert_ne!(
+        peek(&round_of(Kind::Outcome, &head, &body)).unwrap().1,
+        original
+    );
+}
+
+#[test]
+fn a_tombstone_keeps_the_chain_and_is_named() {
+    let whole = encode_all(&header(), &[Record::Entry(entry(1))]);
+    let (head, rest) = whole.bytes.split_at(HEADER_BYTES);
+    let head_bytes = rest[8].into();
+    let (frame, after) = rest.split_at(FRAME_BYTES);
+    let entry_head = &after[..head_bytes];
+
+    let mut erased_frame = frame.to_vec();
+    erased_frame[5] = 1;
+    let checksum = crc32c::crc32c_append(crc32c::crc32c(&erased_frame[4..]), entry_head);
+    erased_frame[..4].copy_from_slice(&checksum.to_le_bytes());
+    let tombstone = [head, &erased_frame, entry_head].concat();
+
+    assert_eq!(peek(&tombstone).unwrap(), (header(), whole.chain));
+    insta::assert_snapshot!(what(&tombstone), @"record 0, byte 224: the body was erased, and this version cannot do without it");
+    assert!(find_entry(&tombstone, Sequence(1)).is_err());
+    assert_eq!(find_entry(&tombstone, Sequence(2)).unwrap(), None);
+
+    // Neither can the flag be taken back, nor set while the body is there.
+    let untombed = [head, frame, entry_head].concat();
+    assert!(decode(&untombed).is_err());
+    let flagged = [head, &erased_frame, after].concat();
+    insta::assert_snapshot!(peek(&flagged).unwrap_err(), @"byte 224: bytes left over after the last record: 103");
+}
+
+#[test]
+fn what_this_version_does_not_know_is_refused() {
+    let mut newer = encode_all(&header(), &[]).bytes;
+    newer[4] = 2;
+    insta::assert_snapshot!(what(&newer), @"byte 6: format version 2 is unknown, only 1 is read");
+
+    let entry_head = |act: u8| [vec![0; 8 + 8 + 16 + 32], vec![act]].concat();
+    insta::assert_snapshot!(what(&round_of(Kind::Entry, &entry_head(5), &[])), @"record 0, byte 213: act 5 is unknown to this version");
+
+    let mut other_kind = round_of(Kind::Attempt, &[0; 20], &[]);
+    other_kind[HEADER_BYTES + 4] = 4;
+    insta::assert_snapshot!(what(&other_kind), @"record 0, byte 97: record kind 4 is unknown to this version");
+    other_kind[HEADER_BYTES + 4] = 3;
+    other_kind[HEADER_BYTES + 5] = 2;
+    insta::assert_snapshot!(what(&other_kind), @"record 0, byte 98: set of flags 2 is unknown to this version");
+
+    insta::assert_snapshot!(what(b"PNG\n"), @"byte 0: this is not the beginning of a round");
+}
+
+#[test]
+fn what_is_left_over_inside_a_record_is_refused() {
+    insta::assert_snapshot!(what(&round_of(Kind::Attempt, &[0; 21], &[])), @"record 0, byte 168: bytes left over after the head: 1");
+    insta::assert_snapshot!(what(&round_of(Kind::Attempt, &[0; 20], &[0])), @"record 0, byte 168: bytes left over after the body: 1");
+}
+
+#[test]
+fn a_count_that_the_bytes_cannot_hold_allocates_nothing() {
+    let mut head = Output::default();
+    let mut body = Output::default();
+    let record = Record::Entry(entry(1));
+    round::write_record((&record).into(), &mut head, &mut body);
+    let body = body.into_bytes();
+    // The last byte of the body is the number of unchanged keys.
+    let mut lying = Output::default();
+    lying.raw(&body[..body.len() - 1]);
+    lying.length(usize::MAX);
+    let round = round_of(Kind::Entry, head.as_slice(), lying.as_slice());
+    insta::assert_snapshot!(what(&round), @"record 0, byte 336: 18446744073709551615 items do not fit in 0 bytes");
+
+    let mut round = encode_all(&header(), &[]).bytes;
+    round[80..88].fill(0xff);
+    let checksum = crc32c::crc32c(&round[..88]);
+    round[88..].copy_from_slice(&checksum.to_le_bytes());
+    insta::assert_snapshot!(what(&round), @"byte 92: 18446744073709551615 records do not fit in 0 bytes");
+}
+
+#[test]
+fn one_record_is_found_without_reading_the_others() {
+    let records: Vec<Record> = (1..=3).flat_map(pair).collect();
+    let mut bytes = encode_all(&header(), &records).bytes;
+    assert_eq!(find_entry(&bytes, Sequence(2)).unwrap(), Some(entry(2)));
+    assert_eq!(find_outcome(&bytes, Sequence(3)).unwrap(), Some(outcome(3)));
+    assert_eq!(find_outcome(&bytes, Sequence(4)).unwrap(), None);
+
+    // The last byte belongs to the body of the last outcome.
+    *bytes.last_mut().unwrap() ^= 1;
+    assert_eq!(find_outcome(&bytes, Sequence(2)).unwrap(), Some(outcome(2)));
+    insta::assert_snapshot!(find_outcome(&bytes, Sequence(3)).unwrap_err(), @"record 5, byte 1605: the body does not match its hash");
+}
+
+#[test]
+fn the_header_can_be_read_alone() {
+    let bytes = encode_all(&header(), &sample_records()).bytes;
+    assert_eq!(super::header(&bytes).unwrap(), header());
+    assert_eq!(super::header(&bytes).unwrap().history, HISTORY);
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_back(header in any_header(), records in vec(any_record(), 0..6)) {
+        let encoded = encode_all(&header, &records);
+        let round = decode(&encoded.bytes).unwrap();
+        prop_assert_eq!(peek(&encoded.bytes).unwrap(), (header, encoded.chain));
+        prop_assert_eq!(round, Round { header, records, chain: encoded.chain });
+    }
+
+    /// Nothing panics behind good checksums either, and what is accepted is exactly
+    /// what would be written.
+    #[test]
+    fn heads_and_bodies_of_any_bytes_are_refused_or_canonical(
+        kind in prop_oneof![Just(Kind::Entry), Just(Kind::Outcome), Just(Kind::Attempt)],
+        head in vec(small_bytes(), 0..120),
+        body in vec(small_bytes(), 0..80),
+    ) {
+        let bytes = round_of(kind, &head, &body);
+        if let Ok(round) = decode(&bytes) {
+            prop_assert_eq!(encode_all(&round.header, &round.records).bytes, bytes);
+        }
+    }
+
+    /// The same, beginning with a record that is right and changing a little of it.
+    #[test]
+    fn altered_records_are_refused_or_canonical(
+        record in any_record(),
+        at in any::<prop::sample::Index>(),
+        byte in small_bytes(),
+    ) {
+        let (mut head, mut body) = (Output::default(), Output::default());
+        let kind = round::write_record((&record).into(), &mut head, &mut body);
+        let (mut head, mut body) = (head.into_bytes(), body.into_bytes());
+        let index = at.index(head.len() + body.len());
+        let n_head = head.len();
+        if index < n_head { head[index] = byte } else { body[index - n_head] = byte }
+        let bytes = round_of(kind, &head, &body);
+        if let Ok(round) = decode(&bytes) {
+            prop_assert_eq!(encode_all(&round.header, &round.records).bytes, bytes);
+        }
+    }
+}
+
+/// Mostly tags and short lengths, so that parsers get past their first byte.
+fn small_bytes() -> impl Strategy<Value = u8> {
+    prop_oneof![8 => 0_u8..6, 1 => b'a'..=b'z', 1 => any::<u8>()]
+}
+
+fn any_header() -> impl Strategy<Value = RoundHeader> {
+    let numbers = (any::<u64>(), any::<u64>(), any::<u64>());
+    (numbers, any::<u128>(), any_hash()).prop_map(|(numbers, history, chain_before)| {
+        let (number, floor_ms, time_ms) = numbers;
+        let history = History(Uuid::from_u128(history));
+        RoundHeader {
+            number,
+            history,
+            chain_before,
+            floor_ms,
+            time_ms,
+        }
+    })
+}
+
+fn any_record() -> impl Strategy<Value = Record> {
+    prop_oneof![
+        any_entry().prop_map(Record::Entry),
+        any_outcome().prop_map(Record::Outcome),
+        (any_id(), any::<u32>()).prop_map(|(id, count)| Record::Attempt(Attempt { id, count })),
+    ]
+}
+
+fn any_entry() -> impl Strategy<Value = Entry> {
+    let act = prop_oneof![
+        4 => any_command().prop_map(Act::Command),
+        1 => (any_name(), any_hash())
+            .prop_map(|(module, hash)| Act::Deploy(Deploy { module, hash })),
+        1 => any_name().prop_map(|module| Act::Remove { module }),
+        1 => any_name().prop_map(|table| Act::DropTable { table }),
+    ];
+    (any_sequence(), any::<u64>(), any_id(), any_hash(), act).prop_map(
+        |(sequence, time_ms, id, fingerprint, act)| Entry {
+            sequence,
+            time_ms,
+            id,
+            fingerprint,
+            act,
+        },
+    )
+}
+
+fn any_command() -> impl Strategy<Value = Command> {
+    let texts = (
+        any_text(),
+        option::of(any_text()),
+        any_text(),
+        option::of(any_text()),
+        any_text(),
+    );
+    let numbers = (option::of(any_sequence()), option::of(any::<u64>()));
+    (any_name(), texts, numbers, vec(any_unchanged(), 0..4)).prop_map(
+        |(name, (input, caller, correlation_id, causation_id, metadata), numbers, unchanged)| {
+            let (basis, scheduled_for_ms) = numbers;
+            Command {
+                name,
+                input,
+                basis,
+                unchanged,
+                scheduled_for_ms,
+                caller,
+                correlation_id,
+                causation_id,
+                metadata,
+            }
+        },
+    )
+}
+
+fn any_unchanged() -> impl Strategy<Value = Unchanged> {
+    let keys = prop_oneof![
+        any_key().prop_map(Keys::One),
+        any_text().prop_map(|prefix| Keys::Prefix(prefix.as_ref().to_owned())),
+    ];
+    (any_name(), keys).prop_map(|(table, keys)| Unchanged { table, keys })
+}
+
+fn any_outcome() -> impl Strategy<Value = Outcome> {
+    let verdict = prop_oneof![
+        any_value().prop_map(Verdict::Succeeded),
+        any_failure().prop_map(Verdict::Rejected),
+        any_failure().prop_map(Verdict::Failed),
+    ];
+    let handled_by = (option::of(any_name()), option::of(any_hash()), any::<u64>());
+    let effects = (vec(any_table(), 0..3), vec(any_event(), 0..3));
+    (any_sequence(), handled_by, verdict, effects).prop_map(
+        |(sequence, (module, module_hash, elapsed_us), verdict, (tables, events))| {
+            let changes = ChangeSet { tables };
+            Outcome {
+                sequence,
+                module,
+                module_hash,
+                verdict,
+                changes,
+                events,
+                elapsed_us,
+            }
+        },
+    )
+}
+
+fn any_failure() -> impl Strategy<Value = Failure> {
+    (any_text(), any_text(), option::of(any_text())).prop_map(|(code, message, details)| Failure {
+        code,
+        message,
+        details,
+    })
+}
+
+fn any_table() -> impl Strategy<Value = TableChanges> {
+    let lifecycle = prop_oneof![
+        Just(Lifecycle::Kept),
+        Just(Lifecycle::Created),
+        Just(Lifecycle::Dropped)
+    ];
+    (
+        any_name(),
+        lifecycle,
+        vec((any_key(), option::of(any_value())), 0..5),
+    )
+        .prop_map(|(table, lifecycle, rows)| TableChanges {
+            table,
+            lifecycle,
+            rows,
+        })
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    (
+        any::<u64>(),
+        any_id(),
+        any_text(),
+        option::of(any_text()),
+        any_text(),
+    )
+        .prop_map(|(position, id, event_type, subject, data)| {
+            let position = Position(position);
+            Event {
+                position,
+                id,
+                event_type,
+                subject,
+                data,
+            }
+        })
+}
+
+fn any_value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        any_text().prop_map(Value::Json),
+        vec(any::<u8>(), 0..300).prop_map(|bytes| Value::Bytes(bytes.into())),
+    ]
+}
+
+fn any_text() -> impl Strategy<Value = Arc<str>> {
+    "\\PC{0,40}".prop_map(Arc::from)
+}
+
+fn any_name() -> impl Strategy<Value = Name> {
+    "\\$?[a-z][a-z0-9-]{0,63}".prop_map(|text| Name::parse_stored(&text).unwrap())
+}
+
+fn any_key() -> impl Strategy<Value = Key> {
+    "\\PC{1,40}".prop_map(|text| Key::new(&text).unwrap())
+}
+
+fn any_hash() -> impl Strategy<Value = Hash> {
+    any::<[u8; 32]>().prop_map(Hash)
+}
+
+fn any_id() -> impl Strategy<Value = Uuid> {
+    any::<u128>().prop_map(Uuid::from_u128)
+}
+
+fn any_sequence() -> impl Strategy<Value = Sequence> {
+    any::<u64>().prop_map(Sequence)
+}
