@@ -1,0 +1,233 @@
+//! What the host keeps for one instance, and what it has granted to the call
+//! that is on.
+//!
+//! The reads that the three kinds of handles share are here; `imports` gives
+//! them to the contract's resources.
+
+use super::contract::types;
+use super::fault::Fault;
+use super::guest_log::{GuestLog, Handler};
+use super::handles::Handles;
+use super::limiter::Limiter;
+use super::settings::Budget;
+use crate::state::{Range, State};
+use crate::transaction::{Cursor, Read, Refusal, Transaction};
+use crate::value::{Invalid, KEY_BYTES_MAX};
+
+/// Keys of one `get-many`. A host function is not interrupted by a deadline, so
+/// what one call can ask for is bounded.
+pub(super) const GET_MANY_KEYS_MAX: usize = 10_000;
+/// What one `get-many` returns, in bytes: as much as the result of a query.
+pub(super) const GET_MANY_BYTES_MAX: usize = 16 << 20;
+
+/// The data of a store.
+#[derive(Debug)]
+pub(super) struct Guest {
+    pub(super) limiter: Limiter,
+    pub(super) handles: Handles,
+    pub(super) log: GuestLog,
+    pub(super) budget: Budget,
+    granted: Granted,
+}
+
+/// What the call that is on may reach, and the number of the handle to it.
+#[derive(Debug)]
+enum Granted {
+    Nothing,
+    Snapshot(u32, Snapshot),
+    Transaction(u32, Transaction),
+}
+
+/// The state a query is asked of.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    pub(super) state: State,
+    pub(super) request_time_ms: u64,
+    /// Whether it has asked for the time of the request.
+    pub(super) asked_time: bool,
+}
+
+impl Guest {
+    pub(super) fn new(budget: Budget, handler: Handler) -> Self {
+        Self {
+            limiter: Limiter::new(budget.memory_bytes_max),
+            handles: Handles::default(),
+            log: GuestLog::new(handler),
+            budget,
+            granted: Granted::Nothing,
+        }
+    }
+
+    /// Begins a query; returns the number of its handle.
+    pub(super) fn grant_snapshot(&mut self, snapshot: Snapshot) -> Result<u32, Fault> {
+        let number = self.handles.give()?;
+        self.granted = Granted::Snapshot(number, snapshot);
+        Ok(number)
+    }
+
+    /// Begins a command; returns the number of its handle.
+    pub(super) fn grant_transaction(&mut self, transaction: Transaction) -> u32 {
+        // Without a number left the guest gets one that nothing answers to: the
+        // transaction must not be lost on the way.
+        let number = self.handles.give().unwrap_or(0);
+        self.granted = Granted::Transaction(number, transaction);
+        number
+    }
+
+    /// Ends a query: its handle and cursors lead nowhere from now on.
+    pub(super) fn take_snapshot(&mut self) -> Option<Snapshot> {
+        match self.end() {
+            Granted::Snapshot(_, snapshot) => Some(snapshot),
+            Granted::Nothing | Granted::Transaction(..) => None,
+        }
+    }
+
+    /// Ends a command: its handle and cursors lead nowhere from now on.
+    pub(super) fn take_transaction(&mut self) -> Option<Transaction> {
+        match self.end() {
+            Granted::Transaction(_, transaction) => Some(transaction),
+            Granted::Nothing | Granted::Snapshot(..) => None,
+        }
+    }
+
+    fn end(&mut self) -> Granted {
+        self.handles.close();
+        self.log.end();
+        std::mem::replace(&mut self.granted, Granted::Nothing)
+    }
+
+    pub(super) fn snapshot(&mut self, number: u32) -> Result<&mut Snapshot, Fault> {
+        match &mut self.granted {
+            Granted::Snapshot(given, snapshot) if *given == number => Ok(snapshot),
+            _ => Err(Fault::StaleHandle),
+        }
+    }
+
+    pub(super) fn transaction(&mut self, number: u32) -> Result<&mut Transaction, Fault> {
+        match &mut self.granted {
+            Granted::Transaction(given, transaction) if *given == number => Ok(transaction),
+            _ => Err(Fault::StaleHandle),
+        }
+    }
+
+    pub(super) fn get(
+        &self,
+        number: u32,
+        table: &str,
+        key: &str,
+    ) -> Result<Option<types::Value>, Fault> {
+        let found = self.granted.to(number)?.get(table, key)?;
+        Ok(found.map(types::Value::from))
+    }
+
+    pub(super) fn get_many(
+        &self,
+        number: u32,
+        table: &str,
+        keys: &[String],
+    ) -> Result<Vec<Option<types::Value>>, Fault> {
+        if keys.len() > GET_MANY_KEYS_MAX {
+            return Err(Fault::TooManyKeys {
+                keys: keys.len(),
+                keys_max: GET_MANY_KEYS_MAX,
+            });
+        }
+        let found = self.granted.to(number)?.get_many(table, keys)?;
+        let bytes: usize = found
+            .iter()
+            .flatten()
+            .map(|value| value.as_bytes().len())
+            .sum();
+        if bytes > GET_MANY_BYTES_MAX {
+            return Err(Fault::TooManyBytes {
+                bytes,
+                bytes_max: GET_MANY_BYTES_MAX,
+            });
+        }
+        Ok(found
+            .into_iter()
+            .map(|value| value.map(types::Value::from))
+            .collect())
+    }
+
+    pub(super) fn count(
+        &self,
+        number: u32,
+        table: &str,
+        range: types::Range,
+    ) -> Result<u64, Fault> {
+        Ok(self.granted.to(number)?.count(table, &bounded(range)?)?)
+    }
+
+    /// A cursor; returns the number of its handle.
+    pub(super) fn scan(
+        &mut self,
+        number: u32,
+        table: &str,
+        range: types::Range,
+        order: types::Order,
+    ) -> Result<u32, Fault> {
+        let granted = self.granted.to(number)?;
+        let cursor = Cursor::new(granted, table, bounded(range)?, order.into())?;
+        self.handles.give_cursor(cursor, self.budget.cursors_max)
+    }
+
+    /// A page of a cursor; `page` says in which form.
+    pub(super) fn next_page<T>(
+        &mut self,
+        number: u32,
+        page: impl FnOnce(&mut Cursor, &dyn Read) -> Result<T, Refusal>,
+    ) -> Result<T, Fault> {
+        let cursor = self.handles.cursor(number)?;
+        Ok(page(cursor, self.granted.to_cursors()?)?)
+    }
+}
+
+impl Granted {
+    /// What the handle with this number reads.
+    fn to(&self, number: u32) -> Result<&dyn Read, Fault> {
+        match self {
+            Self::Snapshot(given, snapshot) if *given == number => Ok(&snapshot.state),
+            Self::Transaction(given, transaction) if *given == number => Ok(transaction),
+            _ => Err(Fault::StaleHandle),
+        }
+    }
+
+    /// What the cursors of this call read.
+    fn to_cursors(&self) -> Result<&dyn Read, Fault> {
+        match self {
+            Self::Snapshot(_, snapshot) => Ok(&snapshot.state),
+            Self::Transaction(_, transaction) => Ok(transaction),
+            Self::Nothing => Err(Fault::StaleHandle),
+        }
+    }
+}
+
+/// A range with bounds no longer than keys: cursors keep them in the host's
+/// memory, and no key is beyond a longer one.
+fn bounded(range: types::Range) -> Result<Range, Fault> {
+    let range = match range {
+        types::Range::All => Range::all(),
+        types::Range::Prefix(prefix) => Range::prefix(short(&prefix)?),
+        types::Range::Between(bounds) => Range::between(bounds.lower, bounds.upper),
+    };
+    for bound in [&range.lower, &range.upper].into_iter().flatten() {
+        short(bound)?;
+    }
+    Ok(range)
+}
+
+fn short(bound: &str) -> Result<&str, Fault> {
+    if bound.len() > KEY_BYTES_MAX {
+        let reason = format!(
+            "has {} bytes; at most {KEY_BYTES_MAX} are allowed",
+            bound.len()
+        );
+        let invalid = Invalid {
+            what: "the bound of a range",
+            reason,
+        };
+        return Err(Refusal::Key(invalid).into());
+    }
+    Ok(bound)
+}

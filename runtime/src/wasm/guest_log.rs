@@ -1,0 +1,107 @@
+//! Lines that guests write for the people who run the server, cut and counted.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tracing::{debug, error, info, trace, warn};
+
+use super::contract::chancery::app::log::Level;
+use crate::value::Hash;
+
+/// A line, in bytes; the rest is cut off.
+const LINE_BYTES_MAX: usize = 8 << 10;
+/// Lines of a call; the rest are dropped and counted.
+const LINES_MAX: u32 = 100;
+/// How much of its last error line goes into the message of a trap, in bytes.
+/// The message is kept in the log and sent to the client.
+const LAST_WORDS_BYTES_MAX: usize = 1 << 10;
+
+/// Which handler is called, and for what. Messages and log lines name it.
+#[derive(Clone, Debug)]
+pub(super) struct Handler {
+    /// `query`, `command`, or `export` for `describe`.
+    pub(super) kind: &'static str,
+    pub(super) name: Arc<str>,
+    /// The id of the command or of the query's request.
+    pub(super) id: Arc<str>,
+    pub(super) module: Hash,
+}
+
+impl fmt::Display for Handler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} `{}`", self.kind, self.name)
+    }
+}
+
+/// What one instance writes.
+#[derive(Debug)]
+pub(super) struct GuestLog {
+    handler: Handler,
+    lines: u32,
+    dropped: u32,
+    /// The last line at error level in this call: where a Rust guest panics, its
+    /// SDK writes the panic's message here before it traps.
+    last_error: Option<String>,
+}
+
+impl GuestLog {
+    pub(super) fn new(handler: Handler) -> Self {
+        Self {
+            handler,
+            lines: 0,
+            dropped: 0,
+            last_error: None,
+        }
+    }
+
+    /// A call begins.
+    pub(super) fn begin(&mut self, handler: Handler) {
+        *self = Self::new(handler);
+    }
+
+    /// A call has ended: says how many lines were dropped.
+    pub(super) fn end(&mut self) {
+        if self.dropped > 0 {
+            let Handler {
+                name, id, module, ..
+            } = &self.handler;
+            let dropped = std::mem::take(&mut self.dropped);
+            warn!(target: "guest", %module, %name, %id, dropped, "too many lines in one call");
+        }
+    }
+
+    pub(super) fn write(&mut self, level: Level, message: &str) {
+        if let Level::Error = level {
+            self.last_error = Some(cut(message, LAST_WORDS_BYTES_MAX).to_owned());
+        }
+        if self.lines >= LINES_MAX {
+            self.dropped = self.dropped.saturating_add(1);
+            return;
+        }
+        self.lines += 1;
+        let Handler {
+            name, id, module, ..
+        } = &self.handler;
+        let message = cut(message, LINE_BYTES_MAX);
+        match level {
+            Level::Trace => trace!(target: "guest", %module, %name, %id, "{message}"),
+            Level::Debug => debug!(target: "guest", %module, %name, %id, "{message}"),
+            Level::Info => info!(target: "guest", %module, %name, %id, "{message}"),
+            Level::Warn => warn!(target: "guest", %module, %name, %id, "{message}"),
+            Level::Error => error!(target: "guest", %module, %name, %id, "{message}"),
+        }
+    }
+
+    pub(super) fn handler(&self) -> &Handler {
+        &self.handler
+    }
+
+    pub(super) fn last_error(&self) -> Option<&str> {
+        self.last_error.as_deref()
+    }
+}
+
+fn cut(text: &str, bytes_max: usize) -> &str {
+    text.get(..text.floor_char_boundary(bytes_max))
+        .unwrap_or(text)
+}

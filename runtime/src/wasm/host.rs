@@ -1,0 +1,103 @@
+//! The host of all modules: one engine, one linker, one ticking thread.
+
+use std::fmt;
+use std::sync::Arc;
+
+use wasmtime::component::{HasSelf, Linker};
+use wasmtime::{Engine, Store};
+
+use super::contract::App;
+use super::engine::{self, Ticker};
+use super::guest::Guest;
+use super::guest_log::Handler;
+use super::module::Module;
+use super::refused::Refused;
+use super::settings::{Budget, Settings};
+use super::upload;
+use crate::value::Hash;
+
+/// Handles an instance may hold. Each costs the host some tens of bytes, and a
+/// guest that collects its garbage late holds more than it uses.
+const HANDLES_MAX: usize = 2_000;
+
+/// Why there is no host.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// wasmtime does not work here, or not with these settings.
+    #[error("could not set up the WebAssembly engine: {0}")]
+    Engine(String),
+    /// There is no thread to be had.
+    #[error("could not start the thread that watches deadlines")]
+    Ticker(#[source] std::io::Error),
+}
+
+/// Hosts modules. One for each process: instances of all apps share its pool.
+///
+/// Guests run on the thread that calls them, with up to 2 MiB of stack of their
+/// own and the host's functions above it. Call from threads with at least 8 MiB:
+/// a thread whose own stack ends before the guest's limit ends the process.
+pub struct Host {
+    pub(super) settings: Settings,
+    pub(super) engine: Engine,
+    linker: Linker<Guest>,
+    /// Stops when the host goes.
+    _ticker: Ticker,
+}
+
+impl Host {
+    /// A host with nothing loaded.
+    ///
+    /// # Errors
+    /// [`Error`], if this machine or these settings do not allow it.
+    pub fn new(settings: Settings) -> Result<Arc<Self>, Error> {
+        let engine = engine::engine(&settings)?;
+        let linker = linker(&engine).map_err(|error| Error::Engine(format!("{error:#}")))?;
+        let ticker = Ticker::start(&engine)?;
+        Ok(Arc::new(Self {
+            settings,
+            engine,
+            linker,
+            _ticker: ticker,
+        }))
+    }
+
+    /// Checks an upload, compiles it, and asks it to describe itself. Blocks for
+    /// as long as compiling takes: seconds for a large module.
+    ///
+    /// # Errors
+    /// [`Refused`], with what to do about it.
+    pub fn load(self: &Arc<Self>, upload: &[u8]) -> Result<Arc<Module>, Refused> {
+        let checked = upload::check(upload, self.settings.upload_bytes_max)?;
+        let component = upload::compile(&self.engine, &checked)?;
+        let pre = self
+            .linker
+            .instantiate_pre(&component)
+            .map_err(|error| Refused::unlike(&error))?;
+        Module::describe(self, pre, Hash::of(upload), upload.len()).map(Arc::new)
+    }
+
+    /// A store for one instance, with its limits set and its deadline running.
+    pub(super) fn store(&self, budget: Budget, handler: Handler) -> Store<Guest> {
+        let mut store = Store::new(&self.engine, Guest::new(budget, handler));
+        store.limiter(|guest| &mut guest.limiter);
+        store.set_hostcall_fuel(budget.transfer_bytes_max());
+        store.set_max_component_handles(HANDLES_MAX);
+        store.set_epoch_deadline(engine::ticks(budget.deadline));
+        store
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
+    let mut linker = Linker::new(engine);
+    App::add_to_linker::<_, HasSelf<Guest>>(&mut linker, |guest| guest)?;
+    Ok(linker)
+}

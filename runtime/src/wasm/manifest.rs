@@ -1,0 +1,114 @@
+//! What a module says of itself: the document that `describe` returns, parsed
+//! into something that cannot be wrong.
+//!
+//! Knows nothing of WebAssembly, and does not compile schemas: they are kept as
+//! text for `catalog`.
+
+mod parse;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::value::Name;
+
+/// The version of the contract in `wit/`, to which `contract` must be compatible.
+pub const CONTRACT: &str = "0.1.0";
+/// The whole document, in bytes.
+pub const MANIFEST_BYTES_MAX: usize = 1 << 20;
+/// Tables of a module.
+pub const TABLES_MAX: usize = 256;
+/// Queries, and again commands, of a module.
+pub const HANDLERS_MAX: usize = 1_000;
+/// Event types of a module.
+pub const EVENTS_MAX: usize = 1_000;
+/// The name of an event type, in bytes.
+pub const EVENT_TYPE_BYTES_MAX: usize = 128;
+/// A description, in bytes: some paragraphs.
+pub const DESCRIPTION_BYTES_MAX: usize = 4 << 10;
+/// One JSON Schema, in bytes. Compiling one takes time that grows with it.
+pub const SCHEMA_BYTES_MAX: usize = 64 << 10;
+
+/// What a module offers and owns.
+#[derive(Clone, Debug, Serialize)]
+pub struct Manifest {
+    /// The version of the contract it was written for.
+    pub contract: String,
+    /// For people.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// The tables it owns.
+    #[serde(serialize_with = "by_name")]
+    pub tables: BTreeMap<Name, Table>,
+    /// The queries it answers.
+    #[serde(serialize_with = "by_name")]
+    pub queries: BTreeMap<Name, Handler>,
+    /// The commands it executes.
+    #[serde(serialize_with = "by_name")]
+    pub commands: BTreeMap<Name, Handler>,
+    /// The types of events it emits.
+    pub events: BTreeMap<Arc<str>, EventType>,
+    /// The command to run when it is deployed; one of `commands`.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "name")]
+    pub on_deploy: Option<Name>,
+}
+
+/// A table a module owns.
+#[derive(Clone, Debug, Serialize)]
+pub struct Table {
+    /// For people.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Whether to take over a table that another module left behind.
+    pub adopt: bool,
+}
+
+/// A query or command.
+#[derive(Clone, Debug, Serialize)]
+pub struct Handler {
+    /// For people.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// The JSON Schema of its input; none if any JSON will do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<Arc<RawValue>>,
+    /// The JSON Schema of its result; for people and programs, not enforced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<Arc<RawValue>>,
+}
+
+/// A type of event.
+#[derive(Clone, Debug, Serialize)]
+pub struct EventType {
+    /// For people.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// The JSON Schema of its data; for people and programs, not enforced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Arc<RawValue>>,
+}
+
+impl Manifest {
+    /// The manifest as JSON: members in a fixed order, names sorted, nothing
+    /// that is absent, schemas as the module wrote them.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // Names and text serialise; there is nothing else in it.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+fn by_name<T, S>(map: &BTreeMap<Name, T>, serializer: S) -> Result<S::Ok, S::Error>
+where
+    T: Serialize,
+    S: Serializer,
+{
+    serializer.collect_map(map.iter().map(|(name, value)| (name.as_str(), value)))
+}
+
+#[expect(clippy::ref_option, reason = "serde's signature")]
+fn name<S: Serializer>(name: &Option<Name>, serializer: S) -> Result<S::Ok, S::Error> {
+    name.as_ref().map(Name::as_str).serialize(serializer)
+}

@@ -1,0 +1,201 @@
+//! What a call came to: results checked, and errors told apart by who must act.
+
+use std::sync::Arc;
+
+use tracing::debug;
+use wasmtime::{OutOfMemory, PoolConcurrencyLimitError, Trap};
+
+use super::contract::types;
+use super::engine::WASM_STACK_BYTES;
+use super::fault::Fault;
+use super::guest::Guest;
+use super::guest_log::Handler;
+use crate::transaction::{NewEvent, Refusal, check_json};
+use crate::value::{Failure, Value};
+
+/// The code of a rejection, in bytes.
+const CODE_BYTES_MAX: usize = 64;
+
+/// Why a call has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The handler refused, as it may.
+    #[error("{}: {}", .failure.code, .failure.message)]
+    Rejected {
+        /// Its reason, checked: the code is kebab-case, the details are JSON.
+        failure: Failure,
+        /// The events a command wants recorded with its refusal. Not checked:
+        /// [`Transaction::discard`](crate::transaction::Transaction::discard)
+        /// does that, and [`CallError::invalid_event`] is what to make of it.
+        events: Vec<NewEvent>,
+    },
+    /// The handler did what it may not: it trapped, or met a limit.
+    #[error("{}", .0.message)]
+    Failed(Failure),
+    /// The host could not do its part. Says nothing of the handler and is never
+    /// recorded as an outcome.
+    #[error("{0}")]
+    Host(String),
+}
+
+impl CallError {
+    /// The failure of a command whose rejection carries an event that cannot be
+    /// recorded.
+    #[must_use]
+    pub fn invalid_event(command: &str, refusal: &Refusal) -> Self {
+        let message = format!("command `{command}` refused with an invalid event: {refusal}");
+        failed("invalid-failure", message)
+    }
+}
+
+/// The result of a handler that returned.
+pub(super) fn of_return(
+    guest: &Guest,
+    returned: Result<types::Value, types::Failure>,
+) -> Result<Value, CallError> {
+    let handler = guest.log.handler();
+    match returned {
+        Ok(value) => result(guest, handler, value.into()),
+        Err(failure) => Err(rejection(guest, handler, failure)),
+    }
+}
+
+fn result(guest: &Guest, handler: &Handler, value: Value) -> Result<Value, CallError> {
+    check_output(guest, handler, value.len())?;
+    if let Value::Json(text) = &value {
+        check_json(text).map_err(|refusal| {
+            failed(
+                refusal.code(),
+                format!("{handler} returned an invalid result: {refusal}"),
+            )
+        })?;
+    }
+    Ok(value)
+}
+
+fn rejection(guest: &Guest, handler: &Handler, failure: types::Failure) -> CallError {
+    if let Err(error) = check_output(guest, handler, failure_bytes(&failure)) {
+        return error;
+    }
+    let invalid =
+        |what: String| failed("invalid-failure", format!("{handler} refused with {what}"));
+    if !is_code(&failure.code) {
+        let code: String = failure.code.chars().take(CODE_BYTES_MAX).collect();
+        return invalid(format!(
+            "the code {code:?}; a code is 1 to {CODE_BYTES_MAX} bytes in kebab-case"
+        ));
+    }
+    if let Some(Err(refusal)) = failure.details.as_deref().map(check_json) {
+        return invalid(format!("invalid details: {refusal}"));
+    }
+    CallError::Rejected {
+        events: failure.events.into_iter().map(NewEvent::from).collect(),
+        failure: Failure {
+            code: failure.code,
+            message: failure.message,
+            details: failure.details,
+        },
+    }
+}
+
+fn check_output(guest: &Guest, handler: &Handler, bytes: usize) -> Result<(), CallError> {
+    let bytes_max = guest.budget.output_bytes_max;
+    if bytes > bytes_max {
+        let message = format!("{handler} returned {bytes} bytes; the limit is {bytes_max}");
+        return Err(failed("output-too-large", message));
+    }
+    Ok(())
+}
+
+fn failure_bytes(failure: &types::Failure) -> usize {
+    let optional = |text: &Option<Arc<str>>| text.as_ref().map_or(0, |text| text.len());
+    let event_bytes = |event: &types::NewEvent| {
+        event.event_type.len() + optional(&event.subject) + event.data.len()
+    };
+    let events: usize = failure.events.iter().map(event_bytes).sum();
+    failure.code.len() + failure.message.len() + optional(&failure.details) + events
+}
+
+/// Whether a text is words of lower-case letters and digits with hyphens between.
+fn is_code(text: &str) -> bool {
+    let is_word = |word: &str| {
+        !word.is_empty()
+            && word
+                .bytes()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+    };
+    text.len() <= CODE_BYTES_MAX && text.split('-').all(is_word)
+}
+
+/// What to make of a call that did not return, or of an instance that did not
+/// come to be.
+pub(super) fn of_error(guest: &Guest, error: &wasmtime::Error) -> CallError {
+    let handler = guest.log.handler();
+    debug!(module = %handler.module, name = %handler.name, id = %handler.id, "{error:?}");
+    if let Some(fault) = error.downcast_ref::<Fault>() {
+        return match fault.code() {
+            Some(code) => failed(code, format!("{handler} was stopped: {fault}")),
+            None => CallError::Host(fault.to_string()),
+        };
+    }
+    if let Some(trap) = error.downcast_ref::<Trap>() {
+        return of_trap(guest, handler, *trap);
+    }
+    if error.is::<PoolConcurrencyLimitError>() {
+        return CallError::Host(format!("no instance is free for {handler}: {error}"));
+    }
+    if error.is::<OutOfMemory>() || error.is::<std::io::Error>() {
+        return CallError::Host(format!("no memory for {handler}: {error}"));
+    }
+    of_text(guest, handler, &error.root_cause().to_string())
+}
+
+fn of_trap(guest: &Guest, handler: &Handler, trap: Trap) -> CallError {
+    match trap {
+        Trap::Interrupt => {
+            let deadline = guest.budget.deadline;
+            failed(
+                "deadline",
+                format!("{handler} was stopped: it ran longer than {deadline:?}"),
+            )
+        }
+        Trap::StackOverflow => failed(
+            "stack-overflow",
+            format!("{handler} was stopped: its stack needs more than {WASM_STACK_BYTES} bytes"),
+        ),
+        _ => trapped(guest, handler, &trap.to_string()),
+    }
+}
+
+/// Two limits of wasmtime's own have no type to be told by; a test of each holds
+/// these words in place.
+fn of_text(guest: &Guest, handler: &Handler, text: &str) -> CallError {
+    if text.contains("fuel allocated for hostcalls") {
+        let bytes_max = guest.budget.transfer_bytes_max();
+        let message = format!(
+            "{handler} was stopped: it passed more than {bytes_max} bytes to the server at once"
+        );
+        return failed("output-too-large", message);
+    }
+    if text.contains("handle limit exceeded") {
+        let message = format!("{handler} was stopped: it holds more handles than it may");
+        return failed("handle-limit", message);
+    }
+    trapped(guest, handler, text)
+}
+
+fn trapped(guest: &Guest, handler: &Handler, reason: &str) -> CallError {
+    let message = match guest.log.last_error() {
+        Some(words) => format!("{handler} trapped: {words} ({reason})"),
+        None => format!("{handler} trapped: {reason}"),
+    };
+    failed("trapped", message)
+}
+
+fn failed(code: &str, message: String) -> CallError {
+    CallError::Failed(Failure {
+        code: code.into(),
+        message: message.into(),
+        details: None,
+    })
+}
