@@ -301,6 +301,9 @@ fn a_row_larger_than_a_block_has_a_block_of_its_own() {
     );
     check_blocks(table(&state));
     assert_eq!(table(&state).blocks.len(), 1);
+    // The block in which `b` was is gone; that it was deleted is not.
+    assert!(table(&state).changed_since(&Range::key("b"), Sequence(1)));
+    assert!(!table(&state).changed_since(&Range::key("a"), Sequence(1)));
 }
 
 #[test]
