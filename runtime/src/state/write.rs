@@ -26,10 +26,9 @@ impl Table {
     /// Applies changes in key order, each key once, and returns the estimated
     /// bytes that clones of the table no longer share with it.
     pub(super) fn apply(&mut self, sequence: Sequence, changes: &[Change]) -> u64 {
-        debug_assert!(
-            changes.is_sorted_by(|a, b| a.0 < b.0),
-            "changes are in key order"
-        );
+        // Out of order, a row would end up in a block that is not its own.
+        let in_order = changes.is_sorted_by(|a, b| a.0 < b.0);
+        assert!(in_order, "changes are in key order, each key once");
         let mut unshared = 0;
         let mut rest = changes;
         while let Some((key, _)) = rest.first() {
