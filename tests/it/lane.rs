@@ -88,7 +88,8 @@ fn i3_an_id_outside_the_window_is_refused_and_never_run() {
         rig.done(&add(remembered).unwrap()).await;
         // Now it is forgotten, and so is too old.
         hands.advance(48 * hour);
-        rig.succeed("add", json!({ "key": "b", "amount": 10 })).await;
+        let today = id_at(now_ms + ms(49 * hour));
+        rig.command_with(today, "add", json!({ "key": "b", "amount": 10 })).await;
         let late = add(remembered).unwrap_err();
         assert!(matches!(late, Error::Refused(Refusal::Expired { .. })), "{late}");
         assert_eq!(rig.query("sum", json!({})).await, json!(11));
