@@ -65,7 +65,10 @@ fn an_on_deploy_command_that_refuses_deploys_nothing() {
         assert_eq!(code(&receipt), "cannot-migrate");
         assert!(outcome(&receipt).changes.is_empty());
         assert_eq!(rig.app.deployed("shop").unwrap().hash(), Hash::of(&guest("shop")));
-        assert_eq!(code(&rig.command("buy-product", json!({ "product": "lamp" })).await), "succeeded");
+        assert_eq!(
+            code(&rig.command("buy-product", json!({ "product": "lamp" })).await),
+            "succeeded"
+        );
     });
 }
 

@@ -293,7 +293,7 @@ fn open(
     host: &Arc<wasm::Host>,
     settings: lane::Settings,
 ) -> Lane {
-    let modules = Modules::open(directory.path().join("modules"), Arc::clone(host));
+    let modules = Modules::open(name("main"), directory.path().join("modules"), Arc::clone(host));
     let parts = lane::Parts {
         app: name("main"),
         storage: Box::new(disk.clone()),

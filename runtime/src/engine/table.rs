@@ -40,12 +40,7 @@ impl App {
         let infos = snapshot.catalog.tables().iter().map(|(name, owner)| {
             let table = snapshot.state.table(name.as_str());
             let (rows, bytes) = table.map_or((0, 0), |table| (table.rows(), table.bytes()));
-            TableInfo {
-                name: name.clone(),
-                owner: owner.clone(),
-                rows,
-                bytes,
-            }
+            TableInfo { name: name.clone(), owner: owner.clone(), rows, bytes }
         });
         Ok((snapshot.state.sequence(), infos.collect()))
     }
@@ -69,9 +64,7 @@ impl App {
             range = range.after(after);
         }
         let found = snapshot.state.table(table);
-        let rows = found
-            .into_iter()
-            .flat_map(|table| table.scan(&range, Order::Ascending));
+        let rows = found.into_iter().flat_map(|table| table.scan(&range, Order::Ascending));
         let mut rows: Vec<_> = rows
             .take(limit + 1)
             .map(|row| (row.key.to_owned(), row.value.to_owned(), row.changed))
@@ -79,11 +72,7 @@ impl App {
         let more = rows.len() > limit;
         rows.truncate(limit);
         let next = rows.last().filter(|_| more).map(|(key, ..)| key.clone());
-        Ok(RowPage {
-            sequence: snapshot.state.sequence(),
-            rows,
-            next,
-        })
+        Ok(RowPage { sequence: snapshot.state.sequence(), rows, next })
     }
 
     /// The value of a key.
@@ -96,11 +85,7 @@ impl App {
         let sequence = snapshot.state.sequence();
         let value = snapshot.state.table(table).and_then(|table| table.get(key));
         let value = value.map(|value| value.to_owned());
-        let unknown = || Error::UnknownKey {
-            table: name,
-            key: key.to_owned(),
-            sequence,
-        };
+        let unknown = || Error::UnknownKey { table: name, key: key.to_owned(), sequence };
         Ok((sequence, value.ok_or_else(unknown)?))
     }
 
