@@ -19,11 +19,11 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 pub use app::{App, At};
-pub use command::{CommandRequest, DryRun, Progressed, Submitted};
+pub use command::{CommandRequest, DryRun, Progressed, ReceiptPage, Submitted};
 pub use deploy::{Deployment, Upload};
 pub use error::{Error, suggest};
 pub use query::{Answer, QueryRequest};
-pub use table::{RowPage, TableInfo};
+pub use table::{PageOf, RowPage, TableInfo};
 
 use crate::clock::Clock;
 use crate::snapshot::Reaper;
@@ -159,10 +159,13 @@ impl Engine {
         Ok((app, Existed::No))
     }
 
-    /// Closes all apps in order; waits for what is sequenced as long as `within`.
+    /// Closes all apps in order; waits for what is sequenced as long as `within`,
+    /// over all of them.
     pub fn close(&self, within: Duration) {
+        let deadline = self.clock.elapsed() + within;
         for app in self.apps() {
-            app.lane().close(within);
+            let left = deadline.saturating_sub(self.clock.elapsed());
+            app.lane().close(left);
         }
     }
 

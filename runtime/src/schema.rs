@@ -81,7 +81,7 @@ fn parse(text: &str) -> Result<Json, Refused> {
 }
 
 /// `serde_json` counts lines and columns; a byte offset is what a program needs.
-fn not_json(text: &str, error: &serde_json::Error) -> Refused {
+pub(crate) fn not_json(text: &str, error: &serde_json::Error) -> Refused {
     let line = error.line().saturating_sub(1);
     let before: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
     let offset = (before + error.column().saturating_sub(1)).min(text.len());

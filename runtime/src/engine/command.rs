@@ -9,7 +9,7 @@ use super::{App, Error, suggest};
 use crate::catalog::Deployed;
 use crate::lane::{self, Flight, Submission, Ticket, fingerprint};
 use crate::receipts::{Receipt, Status};
-use crate::record::{Act, Command, Entry, Outcome, Unchanged};
+use crate::record::{Act, Command, Entry, Outcome, Unchanged, Verdict};
 use crate::schema;
 use crate::snapshot::Snapshot;
 use crate::transaction::{Context, Transaction};
@@ -75,6 +75,15 @@ pub struct DryRun {
     pub on: Sequence,
     /// What would be recorded.
     pub outcome: Outcome,
+}
+
+/// Some receipts, the newest first.
+#[derive(Debug, Clone)]
+pub struct ReceiptPage {
+    /// The receipts.
+    pub receipts: Vec<Receipt>,
+    /// What the next page is before; none at the end.
+    pub next: Option<Sequence>,
 }
 
 impl App {
@@ -149,12 +158,15 @@ impl App {
         }
     }
 
-    /// Executes a command on the latest published state and keeps nothing.
+    /// Executes a command on the latest published state and keeps nothing. Runs
+    /// where queries run and takes a turn as one of them, so that trying things
+    /// out cannot take the threads of everybody else.
     ///
     /// # Errors
     /// Why it was refused.
-    pub fn dry_run(&self, request: &CommandRequest) -> Result<DryRun, Error> {
+    pub async fn dry_run(&self, request: &CommandRequest) -> Result<DryRun, Error> {
         schema::check_json(&request.input)?;
+        let turn = self.gates.query_permit().await?;
         let snapshot = self.snapshots().current();
         let deployed = self.command_owner(&snapshot, request)?;
         let on = snapshot.state.sequence();
@@ -185,10 +197,16 @@ impl App {
         };
         let transaction = Transaction::new(snapshot.state.clone(), context);
         let outcome = lane::try_command(deployed, &entry, command, transaction);
-        Ok(DryRun { on, outcome: outcome.map_err(Error::Host)? })
+        drop(turn);
+        Ok(DryRun {
+            on,
+            outcome: outcome.map_err(Error::Host)?,
+        })
     }
 
-    /// A page of receipts, the newest first, of entries before a sequence.
+    /// A page of receipts, the newest first, of entries before a sequence. It
+    /// ends after `limit` of them, or after `bytes_max` bytes of what they hold,
+    /// and has one at least if there is one.
     ///
     /// # Errors
     /// [`Error::Receipt`] if the log cannot be read.
@@ -197,13 +215,24 @@ impl App {
         status: Option<Status>,
         before: Option<Sequence>,
         limit: usize,
-    ) -> Result<Vec<Receipt>, Error> {
+        bytes_max: usize,
+    ) -> Result<ReceiptPage, Error> {
         let before = before.unwrap_or(Sequence(u64::MAX));
-        let mut receipts = Vec::new();
-        for sequence in self.lane().receipts().page(status, before, limit) {
-            receipts.extend(self.lane().receipt(sequence)?);
+        let sequences = self.lane().receipts().page(status, before, limit + 1);
+        let (mut receipts, mut bytes, mut next) = (Vec::new(), 0, None);
+        let mut last = None;
+        for sequence in sequences {
+            if receipts.len() >= limit || bytes >= bytes_max {
+                next = last;
+                break;
+            }
+            last = Some(sequence);
+            if let Some(receipt) = self.lane().receipt(sequence)? {
+                bytes += receipt.outcome.as_deref().map_or(0, shown_bytes);
+                receipts.push(receipt);
+            }
         }
-        Ok(receipts)
+        Ok(ReceiptPage { receipts, next })
     }
 
     /// The module version against which a command was found valid.
@@ -239,6 +268,18 @@ impl App {
         let receipt = self.lane().receipt(sequence)?;
         receipt.map(Submitted::Settled).ok_or(Error::UnknownReceipt { id })
     }
+}
+
+/// What an outcome adds to a page: its result and its events.
+fn shown_bytes(outcome: &Outcome) -> usize {
+    let result = match &outcome.verdict {
+        Verdict::Succeeded(value) => value.len(),
+        Verdict::Rejected(failure) | Verdict::Failed(failure) => {
+            failure.details.as_deref().map_or(0, str::len)
+        }
+    };
+    let events = outcome.events.iter().map(|event| event.data.len());
+    result + events.sum::<usize>()
 }
 
 fn answered(answer: &lane::Answer) -> Result<Progressed, Error> {

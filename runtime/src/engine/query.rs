@@ -121,7 +121,7 @@ impl App {
 
 impl Gates {
     /// A turn for a query.
-    async fn query_permit(&self) -> Result<SemaphorePermit<'_>, Error> {
+    pub(super) async fn query_permit(&self) -> Result<SemaphorePermit<'_>, Error> {
         let busy = || Error::Busy { what: "queries" };
         if let Ok(permit) = self.queries.try_acquire() {
             return Ok(permit);
