@@ -198,10 +198,7 @@ impl App {
         let transaction = Transaction::new(snapshot.state.clone(), context);
         let outcome = lane::try_command(deployed, &entry, command, transaction);
         drop(turn);
-        Ok(DryRun {
-            on,
-            outcome: outcome.map_err(Error::Host)?,
-        })
+        Ok(DryRun { on, outcome: outcome.map_err(Error::Host)? })
     }
 
     /// A page of receipts, the newest first, of entries before a sequence. It

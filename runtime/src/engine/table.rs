@@ -73,9 +73,7 @@ impl App {
             range = range.after(after);
         }
         let found = snapshot.state.table(page.table);
-        let found = found
-            .into_iter()
-            .flat_map(|table| table.scan(&range, Order::Ascending));
+        let found = found.into_iter().flat_map(|table| table.scan(&range, Order::Ascending));
         let (mut rows, mut bytes, mut next) = (Vec::new(), 0, None);
         for row in found {
             if rows.len() >= page.rows_max || bytes >= page.bytes_max {
@@ -86,11 +84,7 @@ impl App {
             bytes += row.key.len() + value.len();
             rows.push((row.key.to_owned(), value, row.changed));
         }
-        Ok(RowPage {
-            sequence: snapshot.state.sequence(),
-            rows,
-            next,
-        })
+        Ok(RowPage { sequence: snapshot.state.sequence(), rows, next })
     }
 
     /// The value of a key.
