@@ -148,12 +148,12 @@ fn i5_what_is_rejected_or_failed_keeps_nothing() {
     block_on(async {
         let rig = Rig::start();
         rig.deploy("hostile", "hostile").await;
-        let before = rig.app.rows(Default::default(), "t", "", None, 100).await.unwrap();
+        let before = rig.rows("t").await.unwrap();
         let failed = rig.command("write-then-trap", json!({})).await;
         assert_eq!(code(&failed), "trapped");
         assert!(outcome(&failed).changes.is_empty());
-        let after = rig.app.rows(Default::default(), "t", "", None, 100).await.unwrap();
-        assert_eq!(before.rows, after.rows);
+        let after = rig.rows("t").await.unwrap();
+        assert_eq!(before, after);
         assert_eq!(code(&rig.command("ok", json!({})).await), "succeeded");
     });
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chancery::clock::Clock;
 use chancery::engine::{
-    App, At, CommandRequest, Deployment, Engine, Error, Progressed, QueryRequest, Settings,
+    App, At, CommandRequest, Deployment, Engine, Error, PageOf, Progressed, QueryRequest, Settings,
     Submitted, Upload,
 };
 use chancery::lane::{self, Lane, Submission, Ticket, fingerprint};
@@ -168,6 +168,15 @@ impl Rig {
         };
         let answer = self.app.query(request).await?;
         Ok(json_of(answer.value.as_ref().expect("a value")))
+    }
+
+    /// All rows of a table, with the sequences at which they last changed.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub async fn rows(&self, table: &str) -> Result<Vec<(String, Value, Sequence)>, Error> {
+        let page = PageOf { table, prefix: "", after: None, rows_max: 100_000, bytes_max: 1 << 30 };
+        Ok(self.app.rows(At::default(), page).await?.rows)
     }
 
     /// The latest published sequence.
