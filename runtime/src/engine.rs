@@ -131,15 +131,7 @@ impl Engine {
             compiles_in: Semaphore::new(settings.compiles_max + settings.compiles_waiting_max),
         });
         let apps = RwLock::default();
-        let engine = Self {
-            settings,
-            clock,
-            host,
-            reaper,
-            gates,
-            apps,
-            _lock: lock,
-        };
+        let engine = Self { settings, clock, host, reaper, gates, apps, _lock: lock };
         for name in names_in(&apps_directory)? {
             let app = engine.open_app(&name)?;
             tracing::info!(app = %name, sequence = %app.snapshots().current().state.sequence(), "recovered");
@@ -229,9 +221,7 @@ fn lock(data: &Path) -> Result<File, Error> {
     let file = File::create(&path).map_err(|source| io_error("create", &path, source))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::InUse {
-            data: data.to_owned(),
-        }),
+        Err(TryLockError::WouldBlock) => Err(Error::InUse { data: data.to_owned() }),
         Err(TryLockError::Error(source)) => Err(io_error("lock", &path, source)),
     }
 }
@@ -253,9 +243,5 @@ fn names_in(directory: &Path) -> Result<Vec<Name>, Error> {
 }
 
 fn io_error(action: &'static str, path: &Path, source: std::io::Error) -> Error {
-    Error::Io {
-        action,
-        path: path.to_owned(),
-        source,
-    }
+    Error::Io { action, path: path.to_owned(), source }
 }

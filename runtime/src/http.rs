@@ -116,12 +116,7 @@ type State = axum::extract::State<Arc<Shared>>;
 /// [`server::runtime`]: crate::server::runtime
 pub fn router(engine: Arc<Engine>, settings: Settings, clock: Clock) -> Router {
     let bodies = Semaphore::new(settings.bodies_bytes_max);
-    let shared = Arc::new(Shared {
-        engine,
-        settings,
-        clock,
-        bodies,
-    });
+    let shared = Arc::new(Shared { engine, settings, clock, bodies });
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
@@ -131,28 +126,19 @@ pub fn router(engine: Arc<Engine>, settings: Settings, clock: Clock) -> Router {
         .route("/v1/apps/{app}/modules", get(modules::list))
         .route(
             "/v1/apps/{app}/modules/{module}",
-            get(modules::show)
-                .put(modules::deploy)
-                .delete(modules::remove),
+            get(modules::show).put(modules::deploy).delete(modules::remove),
         )
         .route(
             "/v1/apps/{app}/queries/{query}",
-            get(queries::by_url)
-                .post(queries::by_body)
-                .fallback(queries::by_other_method),
+            get(queries::by_url).post(queries::by_body).fallback(queries::by_other_method),
         )
         .route("/v1/apps/{app}/commands", get(commands::list))
         .route(
             "/v1/apps/{app}/commands/{command}",
-            put(commands::submit_with_id)
-                .post(commands::submit_by_name)
-                .get(commands::show),
+            put(commands::submit_with_id).post(commands::submit_by_name).get(commands::show),
         )
         .route("/v1/apps/{app}/tables", get(tables::list))
-        .route(
-            "/v1/apps/{app}/tables/{table}",
-            delete(tables::drop_table).get(tables::rows),
-        )
+        .route("/v1/apps/{app}/tables/{table}", delete(tables::drop_table).get(tables::rows))
         .route("/v1/apps/{app}/tables/{table}/{*key}", get(tables::value))
         .fallback(guard::unknown_route)
         .method_not_allowed_fallback(guard::method_not_allowed)

@@ -140,16 +140,10 @@ pub fn check(settings: &Settings, clock: Clock) -> Result<Summary, Error> {
         AppSummary {
             name: app.name().clone(),
             sequence: snapshot.state.sequence().0,
-            modules: snapshot
-                .catalog
-                .modules()
-                .map(|module| module.name.clone())
-                .collect(),
+            modules: snapshot.catalog.modules().map(|module| module.name.clone()).collect(),
         }
     });
-    let summary = Summary {
-        apps: apps.collect(),
-    };
+    let summary = Summary { apps: apps.collect() };
     engine.close(settings.drain_max);
     Ok(summary)
 }
@@ -160,32 +154,14 @@ impl Server {
     /// # Errors
     /// [`Error`]. The socket is opened last: whoever can connect is served.
     pub async fn start(settings: Settings, clock: Clock) -> Result<Self, Error> {
-        let Settings {
-            listen,
-            engine,
-            http,
-            drain_max,
-            default_app,
-        } = settings;
+        let Settings { listen, engine, http, drain_max, default_app } = settings;
         let engine_clock = clock.clone();
         let opening = spawn_blocking(move || open(engine, engine_clock, &default_app));
-        let engine = opening
-            .await
-            .map_err(|error| Error::Opening(error.to_string()))??;
-        let refused = |source| Error::Listen {
-            address: listen,
-            source,
-        };
+        let engine = opening.await.map_err(|error| Error::Opening(error.to_string()))??;
+        let refused = |source| Error::Listen { address: listen, source };
         let listener = TcpListener::bind(listen).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        Ok(Self {
-            engine: Arc::new(engine),
-            listener,
-            address,
-            http,
-            drain_max,
-            clock,
-        })
+        Ok(Self { engine: Arc::new(engine), listener, address, http, drain_max, clock })
     }
 
     /// Where it listens.

@@ -97,15 +97,9 @@ impl App {
         let known = self.lane().find(request.id.uuid()).is_some();
         let fingerprint = fingerprint::of_command(&request.name, &request.input);
         // A retry gets its receipt even if the command has been removed since.
-        let admitted = if known {
-            None
-        } else {
-            Some(self.admit(&request)?)
-        };
+        let admitted = if known { None } else { Some(self.admit(&request)?) };
         let id = request.id.uuid();
-        let correlation_id = request
-            .correlation_id
-            .unwrap_or_else(|| id.to_string().into());
+        let correlation_id = request.correlation_id.unwrap_or_else(|| id.to_string().into());
         let command = Command {
             name: name?,
             input: request.input,
@@ -118,14 +112,7 @@ impl App {
             metadata: request.metadata,
         };
         let act = Act::Command(command);
-        let submission = Submission {
-            id,
-            windowed: true,
-            fingerprint,
-            act,
-            admitted,
-            keep: None,
-        };
+        let submission = Submission { id, windowed: true, fingerprint, act, admitted, keep: None };
         match self.lane().submit(submission)? {
             Ticket::Flying { flight, replayed } => Ok(Submitted::Flying { flight, replayed }),
             Ticket::Settled(sequence) => self.settled(id, sequence),
@@ -138,10 +125,7 @@ impl App {
     /// [`Error::UnknownReceipt`] if none has it.
     pub fn find(&self, id: Uuid) -> Result<Submitted, Error> {
         match self.lane().find(id) {
-            Some(Ticket::Flying { flight, .. }) => Ok(Submitted::Flying {
-                flight,
-                replayed: true,
-            }),
+            Some(Ticket::Flying { flight, .. }) => Ok(Submitted::Flying { flight, replayed: true }),
             Some(Ticket::Settled(sequence)) => self.settled(id, sequence),
             None => Err(Error::UnknownReceipt { id }),
         }
@@ -166,9 +150,7 @@ impl App {
         let logged = tokio::time::timeout(LOGGED_WAIT_MAX, flight.logged()).await;
         match (flight.answer(), logged) {
             (Some(answer), _) => answered(answer),
-            (None, Ok(())) => Ok(Progressed::Logged {
-                sequence: flight.sequence,
-            }),
+            (None, Ok(())) => Ok(Progressed::Logged { sequence: flight.sequence }),
             (None, Err(_elapsed)) => {
                 let reason = "the disk did not answer in time".to_owned();
                 Err(Error::OutcomeUnknown { reason })
@@ -202,13 +184,7 @@ impl App {
         let time_ms = self.clock.wall_ms().max(snapshot.state.time_ms());
         let fingerprint = Hash::of(b"");
         let act = Act::Command(command);
-        let entry = Entry {
-            sequence: on.next(),
-            time_ms,
-            id: request.id.uuid(),
-            fingerprint,
-            act,
-        };
+        let entry = Entry { sequence: on.next(), time_ms, id: request.id.uuid(), fingerprint, act };
         let Act::Command(command) = &entry.act else {
             return Err(Error::Host(String::new()));
         };
@@ -222,10 +198,7 @@ impl App {
         let transaction = Transaction::new(snapshot.state.clone(), context);
         let outcome = lane::try_command(deployed, &entry, command, transaction);
         drop(turn);
-        Ok(DryRun {
-            on,
-            outcome: outcome.map_err(Error::Host)?,
-        })
+        Ok(DryRun { on, outcome: outcome.map_err(Error::Host)? })
     }
 
     /// A page of receipts, the newest first, of entries before a sequence. It
@@ -290,9 +263,7 @@ impl App {
 
     fn settled(&self, id: Uuid, sequence: Sequence) -> Result<Submitted, Error> {
         let receipt = self.lane().receipt(sequence)?;
-        receipt
-            .map(Submitted::Settled)
-            .ok_or(Error::UnknownReceipt { id })
+        receipt.map(Submitted::Settled).ok_or(Error::UnknownReceipt { id })
     }
 }
 
@@ -311,11 +282,7 @@ fn shown_bytes(outcome: &Outcome) -> usize {
 fn answered(answer: &lane::Answer) -> Result<Progressed, Error> {
     match answer {
         lane::Answer::Done(receipt) => Ok(Progressed::Done(receipt.clone())),
-        lane::Answer::Unknown(reason) => Err(Error::OutcomeUnknown {
-            reason: reason.clone(),
-        }),
-        lane::Answer::NotLogged(reason) => Err(Error::NotLogged {
-            reason: reason.clone(),
-        }),
+        lane::Answer::Unknown(reason) => Err(Error::OutcomeUnknown { reason: reason.clone() }),
+        lane::Answer::NotLogged(reason) => Err(Error::NotLogged { reason: reason.clone() }),
     }
 }

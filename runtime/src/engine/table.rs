@@ -56,12 +56,7 @@ impl App {
         let infos = snapshot.catalog.tables().iter().map(|(name, owner)| {
             let table = snapshot.state.table(name.as_str());
             let (rows, bytes) = table.map_or((0, 0), |table| (table.rows(), table.bytes()));
-            TableInfo {
-                name: name.clone(),
-                owner: owner.clone(),
-                rows,
-                bytes,
-            }
+            TableInfo { name: name.clone(), owner: owner.clone(), rows, bytes }
         });
         Ok((snapshot.state.sequence(), infos.collect()))
     }
@@ -78,9 +73,7 @@ impl App {
             range = range.after(after);
         }
         let found = snapshot.state.table(page.table);
-        let found = found
-            .into_iter()
-            .flat_map(|table| table.scan(&range, Order::Ascending));
+        let found = found.into_iter().flat_map(|table| table.scan(&range, Order::Ascending));
         let (mut rows, mut bytes, mut next) = (Vec::new(), 0, None);
         for row in found {
             if rows.len() >= page.rows_max || bytes >= page.bytes_max {
@@ -91,11 +84,7 @@ impl App {
             bytes += row.key.len() + value.len();
             rows.push((row.key.to_owned(), value, row.changed));
         }
-        Ok(RowPage {
-            sequence: snapshot.state.sequence(),
-            rows,
-            next,
-        })
+        Ok(RowPage { sequence: snapshot.state.sequence(), rows, next })
     }
 
     /// The value of a key.
@@ -108,11 +97,7 @@ impl App {
         let sequence = snapshot.state.sequence();
         let value = snapshot.state.table(table).and_then(|table| table.get(key));
         let value = value.map(|value| value.to_owned());
-        let unknown = || Error::UnknownKey {
-            table: name,
-            key: key.to_owned(),
-            sequence,
-        };
+        let unknown = || Error::UnknownKey { table: name, key: key.to_owned(), sequence };
         Ok((sequence, value.ok_or_else(unknown)?))
     }
 

@@ -27,12 +27,7 @@ struct AppJson {
 
 pub(super) async fn list(State(shared): super::State, params: Params) -> Result<Response, Problem> {
     params.finish()?;
-    let apps: Vec<_> = shared
-        .engine
-        .apps()
-        .iter()
-        .map(|app| describe(app))
-        .collect();
+    let apps: Vec<_> = shared.engine.apps().iter().map(|app| describe(app)).collect();
     Ok(json(StatusCode::OK, &serde_json::json!({"apps": apps})))
 }
 

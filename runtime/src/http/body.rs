@@ -40,10 +40,7 @@ impl Shared {
     }
 
     pub(super) fn query_limit(&self) -> Limit {
-        Limit {
-            bytes_max: self.settings.query_input_bytes_max,
-            ..self.command_limit()
-        }
+        Limit { bytes_max: self.settings.query_input_bytes_max, ..self.command_limit() }
     }
 
     pub(super) fn upload_limit(&self) -> Limit {
@@ -94,10 +91,7 @@ impl Shared {
         let mut bytes = BytesMut::new();
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| {
-                Problem::new(
-                    code::INVALID_REQUEST,
-                    format!("the body broke off: {error}"),
-                )
+                Problem::new(code::INVALID_REQUEST, format!("the body broke off: {error}"))
             })?;
             // Trailers mean nothing here.
             let Ok(data) = frame.into_data() else {
@@ -109,29 +103,20 @@ impl Shared {
             share.merge(self.share_of_bodies(data.len())?);
             bytes.extend_from_slice(&data);
         }
-        Ok(Held {
-            bytes: bytes.freeze(),
-            _share: share,
-        })
+        Ok(Held { bytes: bytes.freeze(), _share: share })
     }
 
     /// Taken as bytes come, so that a client has to send what it wants to block.
     fn share_of_bodies(&self, bytes: usize) -> Result<SemaphorePermit<'_>, Problem> {
         let share = u32::try_from(bytes).ok();
         let share = share.and_then(|bytes| self.bodies.try_acquire_many(bytes).ok());
-        share.ok_or_else(|| {
-            Problem::from(crate::engine::Error::Busy {
-                what: "request bodies",
-            })
-        })
+        share.ok_or_else(|| Problem::from(crate::engine::Error::Busy { what: "request bodies" }))
     }
 }
 
 /// The media type of a body without its parameters, in lower case.
 pub(super) fn media_type(headers: &HeaderMap) -> String {
-    let text = headers
-        .get(CONTENT_TYPE)
-        .and_then(|text| text.to_str().ok());
+    let text = headers.get(CONTENT_TYPE).and_then(|text| text.to_str().ok());
     let essence = text.unwrap_or_default().split(';').next();
     essence.unwrap_or_default().trim().to_ascii_lowercase()
 }
@@ -167,9 +152,6 @@ fn check_json_type(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 fn too_large(limit: Limit) -> Problem {
-    let detail = format!(
-        "the body has more than {} bytes, the limit",
-        limit.bytes_max
-    );
+    let detail = format!("the body has more than {} bytes, the limit", limit.bytes_max);
     Problem::new(limit.too_large, detail).with("bytes_max", limit.bytes_max)
 }

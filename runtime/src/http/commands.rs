@@ -179,9 +179,7 @@ async fn carry_out(
     wait: Duration,
 ) -> Result<Response, Problem> {
     let id = command.id;
-    let submitted = app
-        .submit(command)
-        .map_err(|error| refused(app, id, error))?;
+    let submitted = app.submit(command).map_err(|error| refused(app, id, error))?;
     let replayed = match &submitted {
         Submitted::Flying { replayed, .. } => *replayed,
         Submitted::Settled(_) => true,
@@ -231,11 +229,7 @@ fn not_logged(problem: Problem) -> Problem {
 async fn try_out(app: &App, command: &CommandRequest) -> Result<Response, Problem> {
     let tried = app.dry_run(command).await;
     let DryRun { on, outcome } = tried.map_err(|error| not_logged(error.into()))?;
-    Ok(read_from(
-        app,
-        on,
-        json(StatusCode::OK, &dry_run(on, &outcome)),
-    ))
+    Ok(read_from(app, on, json(StatusCode::OK, &dry_run(on, &outcome))))
 }
 
 fn dry_run(on: Sequence, outcome: &Recorded) -> DryRunJson<'_> {
@@ -250,10 +244,7 @@ fn dry_run(on: Sequence, outcome: &Recorded) -> DryRunJson<'_> {
 }
 
 fn changes(changes: &ChangeSet) -> Vec<ChangeJson<'_>> {
-    let tables = changes
-        .tables
-        .iter()
-        .filter(|table| !table.table.is_system());
+    let tables = changes.tables.iter().filter(|table| !table.table.is_system());
     let rows = tables.flat_map(|table| {
         let rows = table.rows.iter();
         rows.map(|(key, value)| change(table.table.as_str(), key, value.as_ref()))
@@ -283,8 +274,6 @@ fn id_of_header(headers: &HeaderMap) -> Result<CommandId, Problem> {
         return Err(not_logged(Problem::new(code::INVALID_ID, detail)));
     };
     let text = field.to_str().unwrap_or_default().trim();
-    let bare = text
-        .strip_prefix('"')
-        .and_then(|text| text.strip_suffix('"'));
+    let bare = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
     id_of(bare.unwrap_or(text))
 }

@@ -112,10 +112,8 @@ fn condition((index, text): (usize, Box<RawValue>)) -> Result<Unchanged, Problem
     let pointer = format!("/unchanged/{index}");
     let invalid = |reason: String| Problem::of_member(&pointer, &reason);
     let json: UnchangedJson = object(text.get()).map_err(|e| invalid(words(&e)))?;
-    let table: Name = json
-        .table
-        .parse()
-        .map_err(|e| invalid(format!("has an invalid table: {e}")))?;
+    let table: Name =
+        json.table.parse().map_err(|e| invalid(format!("has an invalid table: {e}")))?;
     let keys = match (json.key, json.prefix) {
         (Some(key), None) => {
             Keys::One(Key::new(&key).map_err(|e| invalid(format!("has an invalid key: {e}")))?)
@@ -163,8 +161,5 @@ pub(super) fn unreadable(text: &str, error: &serde_json::Error) -> Problem {
 /// the client does not see.
 fn words(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    text.split(" at line ")
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    text.split(" at line ").next().unwrap_or_default().to_owned()
 }

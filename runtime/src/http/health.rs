@@ -35,12 +35,8 @@ pub(super) async fn ready(State(shared): super::State) -> Response {
         return json(StatusCode::OK, &body);
     }
     let others = lanes.iter().filter(|lane| lane.lane != RUNNING);
-    let others: Vec<_> = others
-        .map(|lane| format!("`{}` is {}", lane.name, lane.lane))
-        .collect();
-    Problem::new(code::NOT_READY, others.join("; "))
-        .with("apps", &lanes)
-        .into_response()
+    let others: Vec<_> = others.map(|lane| format!("`{}` is {}", lane.name, lane.lane)).collect();
+    Problem::new(code::NOT_READY, others.join("; ")).with("apps", &lanes).into_response()
 }
 
 fn lane(app: &App) -> LaneJson<'_> {

@@ -217,9 +217,5 @@ fn describe(deployed: &Deployed) -> ModuleJson<'_> {
 }
 
 fn version(row: &ModuleRow) -> VersionJson {
-    VersionJson {
-        hash: row.hash.to_string(),
-        sequence: row.sequence.0,
-        time: Time(row.time_ms),
-    }
+    VersionJson { hash: row.hash.to_string(), sequence: row.sequence.0, time: Time(row.time_ms) }
 }

@@ -45,9 +45,9 @@ impl From<Error> for Problem {
                 Self::new(code::SEQUENCE_GONE, detail).with("oldest", oldest.0)
             }
             Error::Unavailable(Unavailable::NotYet { latest, .. })
-            | Error::NotVisible { latest, .. } => Self::new(code::NOT_VISIBLE, detail)
-                .with("latest", latest.0)
-                .retry_soon(),
+            | Error::NotVisible { latest, .. } => {
+                Self::new(code::NOT_VISIBLE, detail).with("latest", latest.0).retry_soon()
+            }
             Error::Upload(refused) => of_upload(&refused),
             Error::Conflicts(conflicts) => of_conflicts(&conflicts, detail),
             Error::TooManyApps { .. } => Self::new(code::TOO_MANY_APPS, detail),
@@ -59,10 +59,9 @@ impl From<Error> for Problem {
             Error::Busy { .. } => Self::new(code::BUSY, detail).retry_soon(),
             Error::OutcomeUnknown { reason } => of_lost(code::OUTCOME_UNKNOWN, &reason),
             Error::NotLogged { reason } => of_lost(code::NOT_LOGGED, &reason),
-            Error::Modules(modules::Error::Unknown(hash)) => Self::new(
-                code::UNKNOWN_VERSION,
-                modules::Error::Unknown(hash).to_string(),
-            ),
+            Error::Modules(modules::Error::Unknown(hash)) => {
+                Self::new(code::UNKNOWN_VERSION, modules::Error::Unknown(hash).to_string())
+            }
             Error::Modules(modules::Error::Refused { reason, .. }) => of_upload(&reason),
             Error::Lane(_)
             | Error::Log(_)
@@ -146,14 +145,8 @@ fn of_refusal(refusal: &Refusal) -> Problem {
 fn of_lost(kind: Code, reason: &str) -> Problem {
     tracing::warn!(reason, code = kind.code, "a command was not answered");
     let (detail, outcome) = match kind == code::NOT_LOGGED {
-        true => (
-            "the log failed before the command was logged",
-            Outcome::NotLogged,
-        ),
-        false => (
-            "the log failed while the command was being logged",
-            Outcome::Unknown,
-        ),
+        true => ("the log failed before the command was logged", Outcome::NotLogged),
+        false => ("the log failed while the command was being logged", Outcome::Unknown),
     };
     let detail = format!("{detail}; send it again with the same id");
     Problem::new(kind, detail).outcome(outcome).retry_soon()

@@ -27,10 +27,7 @@ impl<S: Sync> FromRequestParts<S> for Params {
         let query = parts.uri.query().unwrap_or_default();
         let pairs = form_urlencoded::parse(query.as_bytes());
         let left = pairs.map(|(name, value)| (name.into_owned(), value.into_owned()));
-        Ok(Self {
-            left: left.collect(),
-            known: Vec::new(),
-        })
+        Ok(Self { left: left.collect(), known: Vec::new() })
     }
 }
 

@@ -20,12 +20,8 @@ impl Prefer {
     /// Reads the fields named `Prefer`.
     pub(super) fn of(headers: &HeaderMap, wait_default: Duration, wait_max: Duration) -> Self {
         let mut wait = None;
-        let mut prefer = Self {
-            wait: wait_default,
-            respond_async: false,
-            dry_run: false,
-            wait_given: false,
-        };
+        let mut prefer =
+            Self { wait: wait_default, respond_async: false, dry_run: false, wait_given: false };
         let fields = headers.get_all("prefer").iter();
         for preference in fields.flat_map(|field| field.to_str().unwrap_or_default().split(',')) {
             // What follows a `;` are parameters, and none is known.

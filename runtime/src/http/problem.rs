@@ -108,10 +108,7 @@ impl Problem {
     /// A member of a JSON body that is not as it should be.
     pub(super) fn of_member(pointer: &str, reason: &str) -> Self {
         let detail = format!("member `{pointer}`: {reason}");
-        let places = [Place {
-            pointer,
-            detail: reason,
-        }];
+        let places = [Place { pointer, detail: reason }];
         Self::new(code::INVALID_REQUEST, detail).with("errors", places)
     }
 

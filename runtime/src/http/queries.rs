@@ -59,20 +59,11 @@ pub(super) async fn by_url(
     let input = input.as_deref().unwrap_or(NO_INPUT);
     let bytes_max = shared.settings.query_input_bytes_max;
     if input.len() > bytes_max {
-        let detail = format!(
-            "the input has {} bytes; the limit is {bytes_max}",
-            input.len()
-        );
+        let detail = format!("the input has {} bytes; the limit is {bytes_max}", input.len());
         return Err(Problem::new(code::BODY_TOO_LARGE, detail));
     }
-    let question = Question {
-        app,
-        query,
-        input: input.into(),
-        at,
-        known: Known::of(&headers),
-        headers,
-    };
+    let question =
+        Question { app, query, input: input.into(), at, known: Known::of(&headers), headers };
     ask(question).await
 }
 
@@ -110,9 +101,9 @@ pub(super) async fn by_other_method(state: SharedState, request: Request) -> Res
         return problem.allow(METHODS).into_response();
     }
     match extracted(&state.0, request).await {
-        Ok((app, segments, params, request)) => by_body(state, app, segments, params, request)
-            .await
-            .into_response(),
+        Ok((app, segments, params, request)) => {
+            by_body(state, app, segments, params, request).await.into_response()
+        }
         Err(problem) => problem.into_response(),
     }
 }
@@ -172,9 +163,7 @@ impl Known {
         let mut known = Self::default();
         for tag in tags.map(str::trim) {
             let opaque = tag.strip_prefix("W/").unwrap_or(tag);
-            let opaque = opaque
-                .strip_prefix('"')
-                .and_then(|tag| tag.strip_suffix('"'));
+            let opaque = opaque.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
             match opaque {
                 Some(opaque) => known.tags.push(opaque.to_owned()),
                 None => known.any |= tag == "*",

@@ -93,18 +93,15 @@ impl<'a> ReceiptJson<'a> {
 impl<'a> EndJson<'a> {
     pub(super) fn of(verdict: &'a Verdict) -> Self {
         match verdict {
-            Verdict::Succeeded(Value::Json(text)) => Self {
-                result: Some(raw(text)),
-                ..Self::default()
-            },
-            Verdict::Succeeded(Value::Bytes(bytes)) => Self {
-                result_base64: Some(BASE64_STANDARD.encode(bytes)),
-                ..Self::default()
-            },
-            Verdict::Rejected(failure) | Verdict::Failed(failure) => Self {
-                failure: Some(FailureJson::of(failure)),
-                ..Self::default()
-            },
+            Verdict::Succeeded(Value::Json(text)) => {
+                Self { result: Some(raw(text)), ..Self::default() }
+            }
+            Verdict::Succeeded(Value::Bytes(bytes)) => {
+                Self { result_base64: Some(BASE64_STANDARD.encode(bytes)), ..Self::default() }
+            }
+            Verdict::Rejected(failure) | Verdict::Failed(failure) => {
+                Self { failure: Some(FailureJson::of(failure)), ..Self::default() }
+            }
         }
     }
 }
@@ -143,11 +140,7 @@ pub(super) fn answer(app: &App, receipt: &Receipt) -> Response {
         }
         Some(Verdict::Failed(failure)) => refused(code::FAILED, failure, receipt).into_response(),
     };
-    stamp(
-        &mut response,
-        app.snapshots().history(),
-        receipt.entry.sequence,
-    );
+    stamp(&mut response, app.snapshots().history(), receipt.entry.sequence);
     response
 }
 
@@ -193,17 +186,11 @@ fn module_of(receipt: &Receipt) -> (Option<&str>, Option<String>) {
     let outcome = receipt.outcome.as_deref();
     let module = outcome.and_then(|outcome| outcome.module.as_ref());
     let hash = outcome.and_then(|outcome| outcome.module_hash);
-    (
-        module.map(crate::value::Name::as_str),
-        hash.map(|hash| hash.to_string()),
-    )
+    (module.map(crate::value::Name::as_str), hash.map(|hash| hash.to_string()))
 }
 
 /// Rows of tables that handlers see; the server's own are its own business.
 fn rows(changes: &ChangeSet) -> usize {
-    let tables = changes
-        .tables
-        .iter()
-        .filter(|table| !table.table.is_system());
+    let tables = changes.tables.iter().filter(|table| !table.table.is_system());
     tables.map(|table| table.rows.len()).sum()
 }

@@ -72,10 +72,7 @@ pub(super) async fn list(OfApp(app): OfApp, mut params: Params) -> Result<Respon
     let at = take_at(&mut params)?;
     params.finish()?;
     let (sequence, tables) = app.tables(at).await?;
-    let body = TablesJson {
-        sequence: sequence.0,
-        tables: tables.iter().map(table).collect(),
-    };
+    let body = TablesJson { sequence: sequence.0, tables: tables.iter().map(table).collect() };
     Ok(read_from(&app, sequence, json(StatusCode::OK, &body)))
 }
 
@@ -103,11 +100,8 @@ pub(super) async fn rows(
         value: ValueJson::of(value),
         changed: changed.0,
     });
-    let body = RowsJson {
-        sequence: page.sequence.0,
-        rows: rows.collect(),
-        next: page.next.as_deref(),
-    };
+    let body =
+        RowsJson { sequence: page.sequence.0, rows: rows.collect(), next: page.next.as_deref() };
     Ok(read_from(&app, page.sequence, json(StatusCode::OK, &body)))
 }
 

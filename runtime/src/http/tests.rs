@@ -51,11 +51,7 @@ impl Api {
         let engine = Arc::new(Engine::open(engine, Clock::system()).unwrap());
         engine.create(&"main".parse().unwrap()).unwrap();
         let router = router(Arc::clone(&engine), settings, Clock::system());
-        Self {
-            router,
-            engine,
-            _data: data,
-        }
+        Self { router, engine, _data: data }
     }
 
     async fn send(&self, request: Request) -> Reply {
@@ -93,32 +89,19 @@ impl Reply {
     }
 
     fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .map_or("", |value| value.to_str().unwrap())
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// Checks that this is the problem with a code, in form and content.
     #[track_caller]
     fn problem(&self, status: u16, code: &str) -> Json {
         let body = self.json();
-        assert_eq!(
-            self.header("content-type"),
-            "application/problem+json",
-            "{body}"
-        );
-        assert_eq!(
-            (self.status.as_u16(), body["code"].as_str()),
-            (status, Some(code)),
-            "{body}"
-        );
+        assert_eq!(self.header("content-type"), "application/problem+json", "{body}");
+        assert_eq!((self.status.as_u16(), body["code"].as_str()), (status, Some(code)), "{body}");
         assert_eq!(body["status"], status);
         assert_eq!(body["type"], format!("/errors/{code}"));
         for member in ["title", "detail", "retry"] {
-            assert!(
-                body[member].as_str().is_some_and(|text| !text.is_empty()),
-                "{body}"
-            );
+            assert!(body[member].as_str().is_some_and(|text| !text.is_empty()), "{body}");
         }
         body
     }

@@ -26,9 +26,7 @@ pub(super) fn metadata(text: &str, traceparent: Option<&str>) -> Option<Arc<str>
         return Some(text.into());
     };
     let traceparent = to_raw_value(traceparent).ok()?;
-    members
-        .entry(Cow::Borrowed(TRACEPARENT))
-        .or_insert(&traceparent);
+    members.entry(Cow::Borrowed(TRACEPARENT)).or_insert(&traceparent);
     serde_json::to_string(&members).ok().map(Arc::from)
 }
 

@@ -40,11 +40,7 @@ struct Round {
 
 impl Committer {
     pub(super) fn new(log: Box<dyn Log>, history: History, tail: Tail) -> Self {
-        Self {
-            log: Some(log),
-            history,
-            tail,
-        }
+        Self { log: Some(log), history, tail }
     }
 
     /// Appends a round. When it returns, the round is durable.
@@ -65,10 +61,7 @@ impl Committer {
         let encoded = record::encode(&header, records);
         let log = self.log.as_mut().ok_or(log::Error::Closed)?;
         log.append(first, &encoded)?;
-        self.tail = Tail {
-            number: header.number,
-            chain: encoded.chain,
-        };
+        self.tail = Tail { number: header.number, chain: encoded.chain };
         Ok(header.number)
     }
 }
@@ -87,9 +80,7 @@ impl Shared {
     fn start(self: &Arc<Self>, role: &str, body: fn(&Arc<Self>)) -> bool {
         let shared = Arc::clone(self);
         let name = format!("{}-{role}", self.app);
-        let builder = thread::Builder::new()
-            .name(name)
-            .stack_size(super::executor::STACK_BYTES);
+        let builder = thread::Builder::new().name(name).stack_size(super::executor::STACK_BYTES);
         let started = builder.spawn(move || shared.guard(body));
         if let Err(error) = &started {
             // The next submission tries again; entries wait until then.
@@ -107,10 +98,7 @@ impl Shared {
     }
 
     fn run_committer(self: &Arc<Self>) {
-        let mut committer = self
-            .committer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut committer = self.committer.lock().unwrap_or_else(PoisonError::into_inner);
         while self.wait_for_round() {
             let Some(round) = self.take_round() else {
                 continue;
@@ -126,16 +114,20 @@ impl Shared {
     /// Waits until there is something to write; false if the thread should end.
     fn wait_for_round(&self) -> bool {
         let mut inbox = self.inbox();
-        while inbox.fresh.is_empty() && !inbox.finished {
-            let waited = self.fresh.wait_timeout(inbox, self.settings.idle_after);
-            let (guard, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-            inbox = guard;
-            let over = timeout.timed_out() && inbox.unfinished == 0;
+        let mut idle = false;
+        loop {
             let nothing = inbox.fresh.is_empty() && !inbox.finished;
-            if nothing && (over || matches!(inbox.phase, Phase::Stopped(_))) {
+            let stopped = matches!(inbox.phase, Phase::Stopped(_));
+            if stopped || (idle && nothing && inbox.unfinished == 0) {
                 inbox.committer_runs = false;
                 return false;
             }
+            if !nothing {
+                break;
+            }
+            let waited = self.fresh.wait_timeout(inbox, self.settings.idle_after);
+            let (guard, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            (inbox, idle) = (guard, timeout.timed_out());
         }
         self.linger(inbox);
         true
@@ -147,11 +139,7 @@ impl Shared {
         let start = self.clock.elapsed();
         while inbox.unfinished > 0 {
             let spent = self.clock.elapsed().saturating_sub(start);
-            let Some(left) = self
-                .settings
-                .linger
-                .checked_sub(spent)
-                .filter(|left| !left.is_zero())
+            let Some(left) = self.settings.linger.checked_sub(spent).filter(|left| !left.is_zero())
             else {
                 return;
             };
@@ -168,17 +156,10 @@ impl Shared {
         let (finished, snapshot, unshared_bytes) = {
             let mut progress = self.progress();
             let Progress { head, catalog, .. } = &*progress;
-            let snapshot = Snapshot {
-                state: head.clone(),
-                catalog: Arc::clone(catalog),
-            };
+            let snapshot = Snapshot { state: head.clone(), catalog: Arc::clone(catalog) };
             progress.finished_bytes = 0;
             let unshared_bytes = std::mem::take(&mut progress.unshared_bytes);
-            (
-                std::mem::take(&mut progress.finished),
-                snapshot,
-                unshared_bytes,
-            )
+            (std::mem::take(&mut progress.finished), snapshot, unshared_bytes)
         };
         let mut inbox = self.inbox();
         inbox.floor.advance(&self.clock);
@@ -189,13 +170,7 @@ impl Shared {
         if fresh.is_empty() && finished.is_empty() {
             return None;
         }
-        Some(Round {
-            fresh,
-            finished,
-            snapshot,
-            unshared_bytes,
-            floor_ms,
-        })
+        Some(Round { fresh, finished, snapshot, unshared_bytes, floor_ms })
     }
 
     /// A durable round: noted, published, answered, in this order, so that
@@ -209,15 +184,9 @@ impl Shared {
         }
         if !round.finished.is_empty() {
             let steps = round.finished.iter();
-            let steps = steps
-                .map(|done| (done.step, Arc::clone(&done.outcome)))
-                .collect();
+            let steps = steps.map(|done| (done.step, Arc::clone(&done.outcome))).collect();
             let (snapshot, unshared_bytes) = (round.snapshot, round.unshared_bytes);
-            self.snapshots.publish(Published {
-                snapshot,
-                steps,
-                unshared_bytes,
-            });
+            self.snapshots.publish(Published { snapshot, steps, unshared_bytes });
         }
         {
             let mut inbox = self.inbox();
@@ -227,9 +196,7 @@ impl Shared {
         }
         for finished in round.finished {
             let (entry, outcome) = (finished.entry, Some(finished.outcome));
-            finished
-                .flight
-                .settle(Answer::Done(Receipt { entry, outcome }));
+            finished.flight.settle(Answer::Done(Receipt { entry, outcome }));
         }
     }
 
@@ -257,17 +224,12 @@ impl Shared {
     }
 
     fn abandon(&self, reason: &str) {
-        let mut inbox = self.inbox();
-        inbox.abandon(reason);
-        let generation = inbox.generation;
-        drop(inbox);
-        // An executor that is running finds the new generation and gives up.
-        let mut progress = self.progress();
-        progress.generation = generation;
-        progress.finished.clear();
-        (progress.finished_bytes, progress.unshared_bytes) = (0, 0);
-        drop(progress);
-        self.work.notify_all();
+        let generation = {
+            let mut inbox = self.inbox();
+            inbox.abandon(reason);
+            inbox.generation
+        };
+        self.discard_progress(generation);
     }
 
     fn resume(&self, committer: &mut Committer, recovered: Recovered) -> Result<(), String> {
@@ -281,24 +243,14 @@ impl Shared {
             return Err(format!("the log ends at {has}, but {had} was published"));
         }
         self.receipts.reset(recovered.index, recovered.log.reader());
-        let snapshot = Snapshot {
-            state: state.clone(),
-            catalog: Arc::clone(&catalog),
-        };
-        self.snapshots.publish(Published {
-            snapshot,
-            steps: Vec::new(),
-            unshared_bytes: 0,
-        });
+        let snapshot = Snapshot { state: state.clone(), catalog: Arc::clone(&catalog) };
+        self.snapshots.publish(Published { snapshot, steps: Vec::new(), unshared_bytes: 0 });
         *committer = Committer::new(recovered.log, recovered.history, recovered.tail);
         let mut inbox = self.inbox();
         let last = self.receipts.last();
         inbox.floor.at_least(recovered.floor_ms);
         *self.progress() = Progress::at(inbox.generation, state, catalog);
-        let end = End {
-            last,
-            time_ms: recovered.time_ms,
-        };
+        let end = End { last, time_ms: recovered.time_ms };
         inbox.resume(end, recovered.ids, recovered.unfinished);
         self.work.notify_all();
         tracing::info!(app = %self.app, sequence = %last, "the log has been recovered");
@@ -330,10 +282,7 @@ impl Shared {
                 let inbox = self.inbox();
                 (inbox.floor.ms(), inbox.last().next())
             };
-            let mut committer = self
-                .committer
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut committer = self.committer.lock().unwrap_or_else(PoisonError::into_inner);
             let time_ms = self.clock.wall_ms();
             committer.append(floor_ms, time_ms, first, [RecordRef::Attempt(&attempt)])?;
         }
@@ -355,41 +304,29 @@ impl Shared {
             inbox = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         let quiet = inbox.is_quiet();
-        inbox.phase = Phase::Stopped("the server is shutting down".to_owned());
         drop(inbox);
-        self.fresh.notify_all();
-        self.work.notify_all();
-        if quiet {
-            self.close_log();
-        }
+        self.halt("the server is shutting down".to_owned());
+        self.let_go(quiet);
     }
 
-    /// Waits for the threads to let go, then marks the end as orderly.
-    fn close_log(&self) {
+    /// Waits for the threads to let go of the log, and marks the end as orderly
+    /// if it was.
+    fn let_go(&self, quiet: bool) {
         let mut executor = self.executor.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut committer = self
-            .committer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let closed = committer.log.take().map_or(Ok(()), |log| log.close());
-        match closed {
-            Ok(()) => executor.mark_clean(),
-            Err(error) => {
+        let mut committer = self.committer.lock().unwrap_or_else(PoisonError::into_inner);
+        match committer.log.take().map(|log| log.close()) {
+            Some(Err(error)) => {
                 tracing::warn!(app = %self.app, %error, "the log was not closed in order")
             }
+            Some(Ok(())) if quiet => executor.mark_clean(),
+            _ => {}
         }
     }
 }
 
 fn append_round(committer: &mut Committer, round: &Round) -> Result<u64, log::Error> {
-    let entries = round
-        .fresh
-        .iter()
-        .map(|fresh| RecordRef::Entry(&fresh.entry));
-    let outcomes = round
-        .finished
-        .iter()
-        .map(|finished| RecordRef::Outcome(&finished.outcome));
+    let entries = round.fresh.iter().map(|fresh| RecordRef::Entry(&fresh.entry));
+    let outcomes = round.finished.iter().map(|finished| RecordRef::Outcome(&finished.outcome));
     let first_fresh = round.fresh.first().map(|fresh| &fresh.entry);
     let first = first_fresh.or(round.finished.first().map(|finished| &finished.entry));
     let time_ms = first.map_or(0, |entry| entry.time_ms);

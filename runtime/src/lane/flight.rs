@@ -35,13 +35,7 @@ pub struct Flight {
 impl Flight {
     pub(super) fn new(id: Uuid, sequence: Sequence) -> Self {
         let (logged, answer) = (AtomicBool::new(false), OnceLock::new());
-        Self {
-            id,
-            sequence,
-            logged,
-            answer,
-            changed: Notify::new(),
-        }
+        Self { id, sequence, logged, answer, changed: Notify::new() }
     }
 
     pub(super) fn set_logged(&self) {
@@ -50,9 +44,9 @@ impl Flight {
     }
 
     pub(super) fn settle(&self, answer: Answer) {
-        // Set once: a lane answers an entry in one place only.
-        let first = self.answer.set(answer).is_ok();
-        debug_assert!(first, "entry {} was answered twice", self.sequence);
+        // The first answer stands: a lane that stops says "unknown" of entries
+        // whose round may just be ending well.
+        drop(self.answer.set(answer));
         self.changed.notify_waiters();
     }
 

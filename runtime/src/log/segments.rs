@@ -12,7 +12,13 @@
 //! checksum, and by having to agree with its rounds and its predecessor. redb's page
 //! checksums are not relied upon, since it does not verify them on ordinary reads.
 //! What cannot be noticed is the loss of the newest rounds together with all trace
-//! of them: an older copy of the whole directory, or of its end.
+//! of them: an older copy of the whole directory, or of its end. One bit can do that
+//! to the last round: redb's mark of which of its two commits is the newer, which no
+//! checksum covers.
+//!
+//! A newest segment that was not closed cleanly is, before redb repairs it, written
+//! over itself and synced: what was read may so far have been in memory only, after
+//! a failed sync even for good.
 //!
 //! A crash between sealing a segment and creating the next leaves the newest one
 //! sealed; the next append creates its successor.
@@ -50,10 +56,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            segment_bytes: 256 << 20,
-            cache_bytes: 4 << 20,
-        }
+        Self { segment_bytes: 256 << 20, cache_bytes: 4 << 20 }
     }
 }
 
@@ -67,10 +70,7 @@ pub struct Segments {
 impl Segments {
     /// The log in this directory, which need not be there yet. Does no I/O.
     pub fn new(dir: impl Into<PathBuf>, limits: Limits) -> Self {
-        Self {
-            dir: dir.into(),
-            limits,
-        }
+        Self { dir: dir.into(), limits }
     }
 
     /// Whether a log was created here.
@@ -89,9 +89,7 @@ impl Segments {
     pub fn create(&self, history: History) -> Result<(), Error> {
         directory::create(&self.dir)?;
         if self.exists()? {
-            return Err(Error::Exists {
-                place: self.dir.display().to_string(),
-            });
+            return Err(Error::Exists { place: self.dir.display().to_string() });
         }
         let meta = Meta {
             history,
@@ -109,20 +107,16 @@ impl Storage for Segments {
         directory::remove_unfinished(&self.dir)?;
         let segments = directory::segments(&self.dir)?;
         let mut opening = Opening::new(visit, segments.len());
+        for (segment, next) in segments.iter().zip(segments.iter().skip(1)) {
+            opening.read_sealed(segment, next)?;
+        }
         let mut active = None;
-        for (index, segment) in segments.iter().enumerate() {
-            if index + 1 < segments.len() {
-                opening.read_sealed(segment)?;
-            } else {
-                active = opening.read_newest(segment, self.limits.cache_bytes)?;
-            }
+        if let Some(newest) = segments.last() {
+            active = opening.read_newest(newest, self.limits.cache_bytes)?;
         }
         let Some(end) = opening.end() else {
             let place = self.dir.display().to_string();
-            return Err(Error::Missing {
-                place,
-                what: "a log".into(),
-            });
+            return Err(Error::Missing { place, what: "a log".into() });
         };
         let log = SegmentsLog {
             dir: self.dir.clone(),
@@ -133,11 +127,7 @@ impl Storage for Segments {
             shelf: Arc::new(Shelf::new(end.places, active)),
             refuses: false,
         };
-        Ok(Opened {
-            log: Box::new(log),
-            history: end.history,
-            tail: end.tail,
-        })
+        Ok(Opened { log: Box::new(log), history: end.history, tail: end.tail })
     }
 }
 
@@ -183,10 +173,7 @@ impl SegmentsLog {
         let number = self.tail.number + 1;
         self.shelf.append(number, &round.bytes)?;
         self.newest.rounds_bytes += round.bytes.len() as u64;
-        self.tail = Tail {
-            number,
-            chain: round.chain,
-        };
+        self.tail = Tail { number, chain: round.chain };
         Ok(())
     }
 

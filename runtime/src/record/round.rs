@@ -34,10 +34,7 @@ pub fn encode<'a>(
         output.raw(head);
         output.raw(body);
     }
-    Encoded {
-        bytes: output.into_bytes(),
-        chain: Hash(chain.finalize().into()),
-    }
+    Encoded { bytes: output.into_bytes(), chain: Hash(chain.finalize().into()) }
 }
 
 /// Reads a round back and checks all of it but whether it follows the round before.
@@ -53,11 +50,7 @@ pub fn decode(bytes: &[u8]) -> Result<Round, Damage> {
         raw.chain_to(&mut chain);
         records.push(raw.within(raw.decode())?);
     }
-    Ok(Round {
-        header: walk.header,
-        records,
-        chain: Hash(chain.finalize().into()),
-    })
+    Ok(Round { header: walk.header, records, chain: Hash(chain.finalize().into()) })
 }
 
 /// The header of a round and the chain after it; bodies are neither read nor
@@ -80,13 +73,10 @@ pub fn peek(bytes: &[u8]) -> Result<(RoundHeader, Hash), Damage> {
 /// # Errors
 /// [`Damage`] if the entry, or a record on the way to it, is damaged or erased.
 pub fn find_entry(bytes: &[u8], sequence: Sequence) -> Result<Option<Entry>, Damage> {
-    find(bytes, Kind::Entry, |raw| {
-        let head = entry::Head::read(raw.head.clone())?;
-        if head.sequence != sequence {
-            return Ok(None);
-        }
-        head.with_body(raw.body()?).map(Some)
-    })
+    match find(bytes, Kind::Entry, sequence)? {
+        Some(raw) => raw.within(raw.entry()).map(Some),
+        None => Ok(None),
+    }
 }
 
 /// The outcome of the entry with this sequence, if the round has it; of the other
@@ -95,27 +85,18 @@ pub fn find_entry(bytes: &[u8], sequence: Sequence) -> Result<Option<Entry>, Dam
 /// # Errors
 /// [`Damage`] if the outcome, or a record on the way to it, is damaged or erased.
 pub fn find_outcome(bytes: &[u8], sequence: Sequence) -> Result<Option<Outcome>, Damage> {
-    find(bytes, Kind::Outcome, |raw| {
-        let head = outcome::Head::read(raw.head.clone())?;
-        if head.sequence != sequence {
-            return Ok(None);
-        }
-        head.with_body(raw.body()?).map(Some)
-    })
+    match find(bytes, Kind::Outcome, sequence)? {
+        Some(raw) => raw.within(raw.outcome()).map(Some),
+        None => Ok(None),
+    }
 }
 
-fn find<T>(
-    bytes: &[u8],
-    kind: Kind,
-    read: impl Fn(&Raw<'_>) -> Result<Option<T>, Damage>,
-) -> Result<Option<T>, Damage> {
+/// A record of a kind whose head begins with a sequence.
+fn find(bytes: &[u8], kind: Kind, sequence: Sequence) -> Result<Option<Raw<'_>>, Damage> {
     let mut walk = Walk::new(bytes)?;
     while let Some(raw) = walk.next()? {
-        if raw.frame.kind != kind {
-            continue;
-        }
-        if let Some(found) = raw.within(read(&raw))? {
-            return Ok(Some(found));
+        if raw.frame.kind == kind && raw.within(raw.head.clone().u64())? == sequence.0 {
+            return Ok(Some(raw));
         }
     }
     Ok(None)
@@ -139,16 +120,6 @@ pub(super) fn write_record(record: RecordRef<'_>, head: &mut Output, body: &mut 
     }
 }
 
-fn read_attempt(mut head: Input<'_>, body: &Input<'_>) -> Result<Attempt, Damage> {
-    let attempt = Attempt {
-        id: head.uuid()?,
-        count: head.u32()?,
-    };
-    head.finish("the head")?;
-    body.finish("the body")?;
-    Ok(attempt)
-}
-
 /// Goes over the records of a round, checking headers, frames and heads.
 struct Walk<'a> {
     header: RoundHeader,
@@ -161,12 +132,7 @@ impl<'a> Walk<'a> {
     fn new(bytes: &'a [u8]) -> Result<Self, Damage> {
         let mut input = Input::new(bytes, 0);
         let (header, n_records) = frame::read_header(&mut input)?;
-        Ok(Self {
-            header,
-            n_records,
-            n_read: 0,
-            input,
-        })
+        Ok(Self { header, n_records, n_read: 0, input })
     }
 
     /// The next record; none after the last, when nothing may be left over.
@@ -178,10 +144,7 @@ impl<'a> Walk<'a> {
         let index = self.n_read;
         self.n_read += 1;
         let raw = Raw::read(index, &mut self.input);
-        raw.map(Some).map_err(|damage| Damage {
-            record: Some(index),
-            ..damage
-        })
+        raw.map(Some).map_err(|damage| Damage { record: Some(index), ..damage })
     }
 }
 
@@ -203,13 +166,7 @@ impl<'a> Raw<'a> {
             Presence::Erased => &[],
         };
         let head = Input::new(head_bytes, head_offset);
-        Ok(Self {
-            index,
-            frame,
-            head,
-            head_bytes,
-            body_bytes,
-        })
+        Ok(Self { index, frame, head, head_bytes, body_bytes })
     }
 
     fn chain_to(&self, chain: &mut Sha256) {
@@ -230,22 +187,31 @@ impl<'a> Raw<'a> {
     }
 
     fn decode(&self) -> Result<Record, Damage> {
-        let body = self.body()?;
-        let head = self.head.clone();
         match self.frame.kind {
-            Kind::Entry => entry::Head::read(head)?.with_body(body).map(Record::Entry),
-            Kind::Outcome => outcome::Head::read(head)?
-                .with_body(body)
-                .map(Record::Outcome),
-            Kind::Attempt => read_attempt(head, &body).map(Record::Attempt),
+            Kind::Entry => self.entry().map(Record::Entry),
+            Kind::Outcome => self.outcome().map(Record::Outcome),
+            Kind::Attempt => self.attempt().map(Record::Attempt),
         }
+    }
+
+    fn entry(&self) -> Result<Entry, Damage> {
+        entry::Head::read(self.head.clone())?.with_body(self.body()?)
+    }
+
+    fn outcome(&self) -> Result<Outcome, Damage> {
+        outcome::Head::read(self.head.clone())?.with_body(self.body()?)
+    }
+
+    fn attempt(&self) -> Result<Attempt, Damage> {
+        let mut head = self.head.clone();
+        let attempt = Attempt { id: head.uuid()?, count: head.u32()? };
+        head.finish("the head")?;
+        self.body()?.finish("the body")?;
+        Ok(attempt)
     }
 
     /// The same result, with damage placed in this record.
     fn within<T>(&self, result: Result<T, Damage>) -> Result<T, Damage> {
-        result.map_err(|damage| Damage {
-            record: Some(self.index),
-            ..damage
-        })
+        result.map_err(|damage| Damage { record: Some(self.index), ..damage })
     }
 }

@@ -63,11 +63,7 @@ pub(super) async fn serve(
         }
     }
     stop.send_replace(true);
-    Ok(Connections {
-        tasks,
-        _stop: stop,
-        _beat: beat,
-    })
+    Ok(Connections { tasks, _stop: stop, _beat: beat })
 }
 
 /// Takes a slot first, and gives it up if the accept is cancelled.

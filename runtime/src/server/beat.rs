@@ -39,10 +39,7 @@ impl Beat {
         let thread = Builder::new()
             .name("chancery-beat".into())
             .spawn(move || beat(&runtime, &slots, slots_max, &stopped))?;
-        Ok(Self {
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 }
 

@@ -68,10 +68,7 @@ struct Patient<S> {
 
 impl<S> Patient<S> {
     fn new(stream: S) -> Self {
-        Self {
-            stream,
-            deadline: None,
-        }
+        Self { stream, deadline: None }
     }
 
     /// Lets a write wait until its deadline.
@@ -84,9 +81,7 @@ impl<S> Patient<S> {
             self.deadline = None;
             return written;
         }
-        let deadline = self
-            .deadline
-            .get_or_insert_with(|| Box::pin(sleep(WRITE_WAIT_MAX)));
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(WRITE_WAIT_MAX)));
         match deadline.as_mut().poll(context) {
             Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             Poll::Pending => Poll::Pending,

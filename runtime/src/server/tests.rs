@@ -47,9 +47,7 @@ fn serves_pipelined_requests_and_drains() {
     let data = tempfile::tempdir().unwrap();
     let settings = settings(&data);
     runtime(&settings).unwrap().block_on(async {
-        let server = Server::start(settings.clone(), Clock::system())
-            .await
-            .unwrap();
+        let server = Server::start(settings.clone(), Clock::system()).await.unwrap();
         let address = server.address();
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(server.run(async { drop(stopped.await) }));
@@ -81,15 +79,9 @@ fn two_servers_do_not_share_a_directory_or_an_address() {
     runtime(&first).unwrap().block_on(async {
         let server = Server::start(first.clone(), Clock::system()).await.unwrap();
         let in_use = check(&first, Clock::system()).unwrap_err();
-        assert!(
-            matches!(in_use, super::Error::Engine(engine::Error::InUse { .. })),
-            "{in_use}"
-        );
+        assert!(matches!(in_use, super::Error::Engine(engine::Error::InUse { .. })), "{in_use}");
         let other = tempfile::tempdir().unwrap();
-        let second = Settings {
-            listen: server.address(),
-            ..settings(&other)
-        };
+        let second = Settings { listen: server.address(), ..settings(&other) };
         let refused = Server::start(second, Clock::system()).await.unwrap_err();
         assert!(matches!(refused, super::Error::Listen { .. }), "{refused}");
     });

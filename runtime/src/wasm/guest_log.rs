@@ -6,7 +6,6 @@ use std::sync::Arc;
 use tracing::{debug, error, info, trace, warn};
 
 use super::contract::chancery::app::log::Level;
-use crate::value::Hash;
 
 /// A line, in bytes; the rest is cut off.
 const LINE_BYTES_MAX: usize = 8 << 10;
@@ -18,16 +17,17 @@ const LAST_WORDS_BYTES_MAX: usize = 1 << 10;
 
 /// Which handler is called, and for what. Messages and log lines name it.
 #[derive(Clone, Debug)]
-pub(super) struct Handler {
+pub(super) struct Callee {
     /// `query`, `command`, or `export` for `describe`.
     pub(super) kind: &'static str,
     pub(super) name: Arc<str>,
     /// The id of the command or of the query's request.
     pub(super) id: Arc<str>,
-    pub(super) module: Hash,
+    /// The app and module, such as `main/shop`.
+    pub(super) module: Arc<str>,
 }
 
-impl fmt::Display for Handler {
+impl fmt::Display for Callee {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} `{}`", self.kind, self.name)
     }
@@ -36,7 +36,7 @@ impl fmt::Display for Handler {
 /// What one instance writes.
 #[derive(Debug)]
 pub(super) struct GuestLog {
-    handler: Handler,
+    callee: Callee,
     lines: u32,
     dropped: u32,
     /// The last line at error level in this call: where a Rust guest panics, its
@@ -45,26 +45,19 @@ pub(super) struct GuestLog {
 }
 
 impl GuestLog {
-    pub(super) fn new(handler: Handler) -> Self {
-        Self {
-            handler,
-            lines: 0,
-            dropped: 0,
-            last_error: None,
-        }
+    pub(super) fn new(callee: Callee) -> Self {
+        Self { callee, lines: 0, dropped: 0, last_error: None }
     }
 
     /// A call begins.
-    pub(super) fn begin(&mut self, handler: Handler) {
-        *self = Self::new(handler);
+    pub(super) fn begin(&mut self, callee: Callee) {
+        *self = Self::new(callee);
     }
 
     /// A call has ended: says how many lines were dropped.
     pub(super) fn end(&mut self) {
         if self.dropped > 0 {
-            let Handler {
-                name, id, module, ..
-            } = &self.handler;
+            let Callee { name, id, module, .. } = &self.callee;
             let dropped = std::mem::take(&mut self.dropped);
             warn!(target: "guest", %module, %name, %id, dropped, "too many lines in one call");
         }
@@ -79,9 +72,7 @@ impl GuestLog {
             return;
         }
         self.lines += 1;
-        let Handler {
-            name, id, module, ..
-        } = &self.handler;
+        let Callee { name, id, module, .. } = &self.callee;
         let message = cut(message, LINE_BYTES_MAX);
         match level {
             Level::Trace => trace!(target: "guest", %module, %name, %id, "{message}"),
@@ -92,8 +83,8 @@ impl GuestLog {
         }
     }
 
-    pub(super) fn handler(&self) -> &Handler {
-        &self.handler
+    pub(super) fn callee(&self) -> &Callee {
+        &self.callee
     }
 
     pub(super) fn last_error(&self) -> Option<&str> {
@@ -102,6 +93,5 @@ impl GuestLog {
 }
 
 fn cut(text: &str, bytes_max: usize) -> &str {
-    text.get(..text.floor_char_boundary(bytes_max))
-        .unwrap_or(text)
+    text.get(..text.floor_char_boundary(bytes_max)).unwrap_or(text)
 }

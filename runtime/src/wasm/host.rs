@@ -9,7 +9,7 @@ use wasmtime::{Engine, Store};
 use super::contract::App;
 use super::engine::{self, Ticker};
 use super::guest::Guest;
-use super::guest_log::Handler;
+use super::guest_log::Callee;
 use super::module::Module;
 use super::refused::Refused;
 use super::settings::{Budget, Settings};
@@ -54,12 +54,7 @@ impl Host {
         let engine = engine::engine(&settings)?;
         let linker = linker(&engine).map_err(|error| Error::Engine(format!("{error:#}")))?;
         let ticker = Ticker::start(&engine)?;
-        Ok(Arc::new(Self {
-            settings,
-            engine,
-            linker,
-            _ticker: ticker,
-        }))
+        Ok(Arc::new(Self { settings, engine, linker, _ticker: ticker }))
     }
 
     /// Checks an upload, compiles it, and asks it to describe itself. Blocks for
@@ -70,16 +65,14 @@ impl Host {
     pub fn load(self: &Arc<Self>, upload: &[u8]) -> Result<Arc<Module>, Refused> {
         let checked = upload::check(upload, self.settings.upload_bytes_max)?;
         let component = upload::compile(&self.engine, &checked)?;
-        let pre = self
-            .linker
-            .instantiate_pre(&component)
-            .map_err(|error| Refused::unlike(&error))?;
+        let pre =
+            self.linker.instantiate_pre(&component).map_err(|error| Refused::unlike(&error))?;
         Module::describe(self, pre, Hash::of(upload), upload.len()).map(Arc::new)
     }
 
     /// A store for one instance, with its limits set and its deadline running.
-    pub(super) fn store(&self, budget: Budget, handler: Handler) -> Store<Guest> {
-        let mut store = Store::new(&self.engine, Guest::new(budget, handler));
+    pub(super) fn store(&self, budget: Budget, callee: Callee) -> Store<Guest> {
+        let mut store = Store::new(&self.engine, Guest::new(budget, callee));
         store.limiter(|guest| &mut guest.limiter);
         store.set_hostcall_fuel(budget.transfer_bytes_max());
         store.set_max_component_handles(HANDLES_MAX);
@@ -90,9 +83,7 @@ impl Host {
 
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Host")
-            .field("settings", &self.settings)
-            .finish_non_exhaustive()
+        f.debug_struct("Host").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 

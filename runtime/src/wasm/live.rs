@@ -11,7 +11,7 @@ use super::contract::exports::chancery::app::commands;
 use super::contract::types;
 use super::engine;
 use super::guest::Guest;
-use super::guest_log::Handler;
+use super::guest_log::Callee;
 use super::module::Module;
 use super::outcome::{self, CallError};
 use crate::transaction::Transaction;
@@ -40,10 +40,7 @@ struct Running {
 
 impl Live {
     pub(super) fn new(module: Arc<Module>) -> Self {
-        Self {
-            module,
-            running: None,
-        }
+        Self { module, running: None }
     }
 
     /// Executes a command on a transaction and gives the transaction back.
@@ -51,35 +48,20 @@ impl Live {
         let stopwatch = Stopwatch::start();
         let id: Arc<str> = call.id.to_string().into();
         let name = call.name.as_str().into();
-        let module = self.module.hash();
-        let handler = Handler {
-            kind: "command",
-            name,
-            id: id.clone(),
-            module,
-        };
-        let mut running = match self.running(handler) {
+        let module = call.module.clone();
+        let callee = Callee { kind: "command", name, id: id.clone(), module };
+        let mut running = match self.running(callee) {
             Ok(running) => running,
             Err(error) => {
-                return Executed {
-                    transaction,
-                    result: Err(error),
-                    elapsed: stopwatch.elapsed(),
-                };
+                return Executed { transaction, result: Err(error), elapsed: stopwatch.elapsed() };
             }
         };
         let guest = running.store.data_mut();
         let handle = Resource::new_own(guest.grant_transaction(transaction));
         let returned =
-            running
-                .commands
-                .call_execute(&mut running.store, handle, &call.to_command(id));
+            running.commands.call_execute(&mut running.store, handle, &call.to_command(id));
         let (transaction, result) = self.end(running, returned);
-        Executed {
-            transaction,
-            result,
-            elapsed: stopwatch.elapsed(),
-        }
+        Executed { transaction, result, elapsed: stopwatch.elapsed() }
     }
 
     /// Gives up the instance: the next command starts another.
@@ -90,9 +72,7 @@ impl Live {
     /// Whether the next command will start an instance.
     #[must_use]
     pub fn spent(&self) -> bool {
-        self.running
-            .as_ref()
-            .is_none_or(|running| running.is_spent(&self.module))
+        self.running.as_ref().is_none_or(|running| running.is_spent(&self.module))
     }
 
     /// The module it is an instance of.
@@ -103,16 +83,16 @@ impl Live {
 
     /// An instance ready for a call. It is not kept here while the call is on,
     /// so that one which traps is gone.
-    fn running(&mut self, handler: Handler) -> Result<Running, CallError> {
+    fn running(&mut self, callee: Callee) -> Result<Running, CallError> {
         match self.running.take() {
             Some(mut running) if !running.is_spent(&self.module) => {
-                running.begin(&self.module, handler);
+                running.begin(&self.module, callee);
                 Ok(running)
             }
             // The slot of a spent instance is free before another is asked for.
             spent => {
                 drop(spent);
-                Running::start(&self.module, handler)
+                Running::start(&self.module, callee)
             }
         }
     }
@@ -138,34 +118,27 @@ impl Live {
 impl fmt::Debug for Live {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let calls = self.running.as_ref().map(|running| running.calls);
-        f.debug_struct("Live")
-            .field("module", &self.module)
-            .field("calls", &calls)
-            .finish()
+        f.debug_struct("Live").field("module", &self.module).field("calls", &calls).finish()
     }
 }
 
 impl Running {
-    fn start(module: &Module, handler: Handler) -> Result<Self, CallError> {
+    fn start(module: &Module, callee: Callee) -> Result<Self, CallError> {
         let Some(commands) = &module.commands else {
             return Err(CallError::Host("the module has no commands".into()));
         };
         let budget = module.host.settings.command_budget();
-        let (mut store, instance) = module.start(budget, handler)?;
+        let (mut store, instance) = module.start(budget, callee)?;
         match commands.load(&mut store, &instance) {
-            Ok(commands) => Ok(Self {
-                store,
-                commands,
-                calls: 1,
-            }),
+            Ok(commands) => Ok(Self { store, commands, calls: 1 }),
             Err(error) => Err(outcome::of_error(store.data(), &error)),
         }
     }
 
     /// Prepares for a further call.
-    fn begin(&mut self, module: &Module, handler: Handler) {
+    fn begin(&mut self, module: &Module, callee: Callee) {
         self.calls += 1;
-        self.store.data_mut().log.begin(handler);
+        self.store.data_mut().log.begin(callee);
         let deadline = module.host.settings.command_deadline;
         self.store.set_epoch_deadline(engine::ticks(deadline));
     }

@@ -11,7 +11,7 @@ use super::contract::exports::chancery::app::{commands, manifest, queries};
 use super::contract::types;
 use super::fault::Fault;
 use super::guest::{Guest, Snapshot};
-use super::guest_log::Handler;
+use super::guest_log::Callee;
 use super::host::Host;
 use super::live::Live;
 use super::manifest::Manifest;
@@ -42,13 +42,9 @@ impl Module {
         upload_bytes: usize,
     ) -> Result<Self, Refused> {
         let name = "describe".into();
-        let handler = Handler {
-            kind: "export",
-            name,
-            id: "upload".into(),
-            module: hash,
-        };
-        let mut store = host.store(host.settings.describe_budget(), handler);
+        let callee =
+            Callee { kind: "export", name, id: "upload".into(), module: hash.to_string().into() };
+        let mut store = host.store(host.settings.describe_budget(), callee);
         let (instance, text) =
             describe(&pre, &mut store).map_err(|error| refused(store.data(), &error))?;
         let module = Self {
@@ -72,32 +68,17 @@ impl Module {
         let stopwatch = Stopwatch::start();
         let name = call.name.as_str().into();
         let id = call.request_id.clone();
-        let handler = Handler {
-            kind: "query",
-            name,
-            id,
-            module: self.hash,
-        };
-        let (mut store, instance) = self.start(self.host.settings.query_budget(), handler)?;
-        let snapshot = Snapshot {
-            state,
-            request_time_ms: call.request_time_ms,
-            asked_time: false,
-        };
+        let callee = Callee { kind: "query", name, id, module: call.module.clone() };
+        let (mut store, instance) = self.start(self.host.settings.query_budget(), callee)?;
+        let snapshot = Snapshot { state, request_time_ms: call.request_time_ms, asked_time: false };
         let returned = self.ask(&mut store, &instance, snapshot, call);
         let guest = store.data_mut();
-        let asked_time = guest
-            .take_snapshot()
-            .is_some_and(|snapshot| snapshot.asked_time);
+        let asked_time = guest.take_snapshot().is_some_and(|snapshot| snapshot.asked_time);
         let value = match returned {
             Ok(returned) => outcome::of_return(guest, returned)?,
             Err(error) => return Err(outcome::of_error(guest, &error)),
         };
-        Ok(Answered {
-            value,
-            asked_time,
-            elapsed: stopwatch.elapsed(),
-        })
+        Ok(Answered { value, asked_time, elapsed: stopwatch.elapsed() })
     }
 
     /// A live instance for commands, started at the first one.
@@ -140,9 +121,9 @@ impl Module {
     pub(super) fn start(
         &self,
         budget: Budget,
-        handler: Handler,
+        callee: Callee,
     ) -> Result<(Store<Guest>, Instance), CallError> {
-        let mut store = self.host.store(budget, handler);
+        let mut store = self.host.store(budget, callee);
         match self.pre.instantiate(&mut store) {
             Ok(instance) => Ok((store, instance)),
             Err(error) => Err(outcome::of_error(store.data(), &error)),
@@ -179,14 +160,10 @@ impl Module {
             return Err(missing("commands"));
         }
         if let Some(queries) = &self.queries {
-            queries
-                .load(&mut *store, instance)
-                .map_err(|error| Refused::unlike(&error))?;
+            queries.load(&mut *store, instance).map_err(|error| Refused::unlike(&error))?;
         }
         if let Some(commands) = &self.commands {
-            commands
-                .load(store, instance)
-                .map_err(|error| Refused::unlike(&error))?;
+            commands.load(store, instance).map_err(|error| Refused::unlike(&error))?;
         }
         Ok(())
     }
@@ -194,9 +171,7 @@ impl Module {
 
 impl fmt::Debug for Module {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Module")
-            .field("hash", &self.hash)
-            .finish_non_exhaustive()
+        f.debug_struct("Module").field("hash", &self.hash).finish_non_exhaustive()
     }
 }
 

@@ -25,16 +25,12 @@ async fn ids_without_a_time_that_clients_may_set() {
     let others = ["x", "nil", "%20", "00000000-0000-0000-0000-000000000000"].map(str::to_owned);
     let wrong_variant = "017f22e2-79b0-7cc3-18c4-dc0c0c07398f".to_owned();
     for id in refused.chain(others).chain([wrong_variant]) {
-        let put = api
-            .put(&format!("/v1/apps/main/commands/{id}"), r#"{"name":"buy"}"#)
-            .await;
+        let put = api.put(&format!("/v1/apps/main/commands/{id}"), r#"{"name":"buy"}"#).await;
         put.not_logged(400, "invalid-id");
     }
     for n in "167".chars() {
         let path = format!("/v1/apps/main/commands/{}", of_version(n));
-        api.put(&path, r#"{"name":"buy"}"#)
-            .await
-            .not_logged(404, "unknown-command");
+        api.put(&path, r#"{"name":"buy"}"#).await.not_logged(404, "unknown-command");
     }
 }
 
@@ -44,12 +40,7 @@ async fn ids_in_the_header() {
     let post =
         |headers: &[(&str, &str)]| request("POST", "/v1/apps/main/commands/buy", headers, "");
     let problem = api.send(post(&[])).await.not_logged(400, "invalid-id");
-    assert!(
-        problem["detail"]
-            .as_str()
-            .unwrap()
-            .contains("Idempotency-Key")
-    );
+    assert!(problem["detail"].as_str().unwrap().contains("Idempotency-Key"));
     let id = Uuid::now_v7().to_string();
     for key in [id.clone(), format!("\"{id}\""), format!("  {id} ")] {
         let reply = api.send(post(&[("idempotency-key", &key)])).await;
@@ -59,19 +50,11 @@ async fn ids_in_the_header() {
         let reply = api.send(post(&[("idempotency-key", key)])).await;
         reply.not_logged(400, "invalid-id");
     }
-    let asked = request(
-        "POST",
-        "/v1/apps/main/commands/buy?basis=x",
-        &[("idempotency-key", &id)],
-        "",
-    );
+    let asked =
+        request("POST", "/v1/apps/main/commands/buy?basis=x", &[("idempotency-key", &id)], "");
     api.send(asked).await.problem(400, "invalid-request");
-    let body = request(
-        "POST",
-        "/v1/apps/main/commands/buy",
-        &[JSON, ("idempotency-key", &id)],
-        "{,}",
-    );
+    let body =
+        request("POST", "/v1/apps/main/commands/buy", &[JSON, ("idempotency-key", &id)], "{,}");
     let problem = api.send(body).await.not_logged(400, "not-json");
     assert_eq!(problem["offset"], 1);
 }
@@ -79,13 +62,8 @@ async fn ids_in_the_header() {
 #[tokio::test]
 async fn envelopes_that_are_not_json() {
     let api = Api::new();
-    let cases = [
-        ("", 0),
-        ("{", 0),
-        ("nope", 1),
-        ("{\n  \"name\": }", 12),
-        (r#"{"name":"a"} x"#, 13),
-    ];
+    let cases =
+        [("", 0), ("{", 0), ("nope", 1), ("{\n  \"name\": }", 12), (r#"{"name":"a"} x"#, 13)];
     for (body, offset) in cases {
         let problem = api.command(body).await.not_logged(400, "not-json");
         assert_eq!(problem["offset"], offset, "{body:?}: {problem}");
@@ -105,26 +83,11 @@ async fn envelopes_that_name_the_wrong_member() {
         (r#"{"name":"buy","basis":-1}"#, "/basis"),
         (r#"{"name":"buy","basis":"1"}"#, "/basis"),
         (r#"{"name":"buy","unchanged":{}}"#, "/unchanged"),
-        (
-            r#"{"name":"buy","unchanged":[{"table":"t","key":"a","prefix":"a"}]}"#,
-            "/unchanged/0",
-        ),
-        (
-            r#"{"name":"buy","unchanged":[{"table":"t","key":"a"},{"table":"t"}]}"#,
-            "/unchanged/1",
-        ),
-        (
-            r#"{"name":"buy","unchanged":[{"table":"T","key":"a"}]}"#,
-            "/unchanged/0",
-        ),
-        (
-            r#"{"name":"buy","unchanged":[{"table":"t","key":""}]}"#,
-            "/unchanged/0",
-        ),
-        (
-            r#"{"name":"buy","unchanged":[{"table":"t","keys":[]}]}"#,
-            "/unchanged/0",
-        ),
+        (r#"{"name":"buy","unchanged":[{"table":"t","key":"a","prefix":"a"}]}"#, "/unchanged/0"),
+        (r#"{"name":"buy","unchanged":[{"table":"t","key":"a"},{"table":"t"}]}"#, "/unchanged/1"),
+        (r#"{"name":"buy","unchanged":[{"table":"T","key":"a"}]}"#, "/unchanged/0"),
+        (r#"{"name":"buy","unchanged":[{"table":"t","key":""}]}"#, "/unchanged/0"),
+        (r#"{"name":"buy","unchanged":[{"table":"t","keys":[]}]}"#, "/unchanged/0"),
         (r#"{"name":"buy","correlation_id":""}"#, "/correlation_id"),
         (r#"{"name":"buy","causation_id":7}"#, "/causation_id"),
         (r#"{"name":"buy","metadata":[]}"#, "/metadata"),
@@ -132,10 +95,7 @@ async fn envelopes_that_name_the_wrong_member() {
     ];
     for (body, pointer) in cases {
         let problem = api.command(body).await.not_logged(400, "invalid-request");
-        assert_eq!(
-            problem["errors"][0]["pointer"], pointer,
-            "{body}: {problem}"
-        );
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}: {problem}");
     }
     for (body, word) in [
         ("[]", "object"),
@@ -144,19 +104,11 @@ async fn envelopes_that_name_the_wrong_member() {
         (r#"{"name":"buy","name":"buy"}"#, "`name`"),
     ] {
         let problem = api.command(body).await.not_logged(400, "invalid-request");
-        assert!(
-            problem["detail"].as_str().unwrap().contains(word),
-            "{problem}"
-        );
+        assert!(problem["detail"].as_str().unwrap().contains(word), "{problem}");
     }
     let many = vec![r#"{"table":"t","key":"a"}"#; 1001].join(",");
-    let problem = api
-        .command(&format!(r#"{{"name":"buy","unchanged":[{many}]}}"#))
-        .await;
-    assert_eq!(
-        problem.not_logged(400, "invalid-request")["errors"][0]["pointer"],
-        "/unchanged"
-    );
+    let problem = api.command(&format!(r#"{{"name":"buy","unchanged":[{many}]}}"#)).await;
+    assert_eq!(problem.not_logged(400, "invalid-request")["errors"][0]["pointer"], "/unchanged");
 }
 
 #[tokio::test]
@@ -169,22 +121,12 @@ async fn commands_and_receipts_that_are_not_there() {
     api.command(nulls).await.not_logged(404, "unknown-command");
     for prefer in ["dry-run", "respond-async", "wait=1"] {
         let headers = [JSON, ("prefer", prefer)];
-        let reply = request(
-            "PUT",
-            &super::fresh_command(),
-            &headers,
-            r#"{"name":"buy"}"#,
-        );
+        let reply = request("PUT", &super::fresh_command(), &headers, r#"{"name":"buy"}"#);
         api.send(reply).await.not_logged(404, "unknown-command");
     }
-    let problem = api
-        .get(&super::fresh_command())
-        .await
-        .problem(404, "unknown-receipt");
+    let problem = api.get(&super::fresh_command()).await.problem(404, "unknown-receipt");
     assert_eq!(problem["outcome"], "unknown");
-    api.get("/v1/apps/main/commands/7")
-        .await
-        .problem(400, "invalid-id");
+    api.get("/v1/apps/main/commands/7").await.problem(400, "invalid-id");
 }
 
 fn entry() -> Entry {
@@ -215,20 +157,9 @@ fn receipt(verdict: Verdict) -> Receipt {
         subject: None,
         data: r#"{"n": 1.0}"#.into(),
     };
-    let rows = |n: usize| {
-        (0..n)
-            .map(|n| (Key::new(&format!("k{n}")).unwrap(), None))
-            .collect()
-    };
-    let changes = |table, n| TableChanges {
-        table,
-        lifecycle: Lifecycle::Kept,
-        rows: rows(n),
-    };
-    let tables = vec![
-        changes(Name::system("$timers"), 1),
-        changes("t".parse().unwrap(), 2),
-    ];
+    let rows = |n: usize| (0..n).map(|n| (Key::new(&format!("k{n}")).unwrap(), None)).collect();
+    let changes = |table, n| TableChanges { table, lifecycle: Lifecycle::Kept, rows: rows(n) };
+    let tables = vec![changes(Name::system("$timers"), 1), changes("t".parse().unwrap(), 2)];
     let outcome = Outcome {
         sequence: Sequence(7),
         module: Some("shop".parse().unwrap()),
@@ -238,17 +169,12 @@ fn receipt(verdict: Verdict) -> Receipt {
         events: vec![event],
         elapsed_us: 12,
     };
-    Receipt {
-        entry: Arc::new(entry()),
-        outcome: Some(Arc::new(outcome)),
-    }
+    Receipt { entry: Arc::new(entry()), outcome: Some(Arc::new(outcome)) }
 }
 
 #[test]
 fn receipts_show_what_was_stored_as_it_was_stored() {
-    let stored = receipt(Verdict::Succeeded(Value::Json(
-        r#"{"b":1.50,"a":[ ]}"#.into(),
-    )));
+    let stored = receipt(Verdict::Succeeded(Value::Json(r#"{"b":1.50,"a":[ ]}"#.into())));
     let text = serde_json::to_string(&ReceiptJson::of(&stored)).unwrap();
     let hash = "ab".repeat(32);
     let expected = format!(
@@ -260,9 +186,7 @@ fn receipts_show_what_was_stored_as_it_was_stored() {
 #[test]
 fn receipts_of_every_end() {
     let show = |receipt: &Receipt| serde_json::to_value(ReceiptJson::of(receipt)).unwrap();
-    let bytes = show(&receipt(Verdict::Succeeded(Value::Bytes(
-        [1, 2, 3][..].into(),
-    ))));
+    let bytes = show(&receipt(Verdict::Succeeded(Value::Bytes([1, 2, 3][..].into()))));
     assert_eq!(bytes["result_base64"], "AQID");
     let failure = Failure {
         code: "out-of-stock".into(),
@@ -274,15 +198,9 @@ fn receipts_of_every_end() {
     let shown = json!({"code": "out-of-stock", "message": "none left", "details": {"left": 0}});
     assert_eq!(rejected["failure"], shown);
     assert_eq!(show(&receipt(Verdict::Failed(failure)))["status"], "failed");
-    let accepted = Receipt {
-        entry: Arc::new(entry()),
-        outcome: None,
-    };
+    let accepted = Receipt { entry: Arc::new(entry()), outcome: None };
     let accepted = show(&accepted);
     assert_eq!(accepted["status"], "accepted");
-    assert_eq!(
-        (&accepted["events"], &accepted["changes"]),
-        (&json!([]), &json!(0))
-    );
+    assert_eq!((&accepted["events"], &accepted["changes"]), (&json!([]), &json!(0)));
     assert_eq!(accepted.get("result"), None);
 }

@@ -30,34 +30,10 @@ async fn i12_bodies_are_bounded_by_what_is_announced_and_by_what_comes() {
     let api = Api::with(settings);
     let (query, module) = ("/v1/apps/main/queries/q", "/v1/apps/main/modules/m");
     let cases = [
-        (
-            "PUT",
-            fresh_command(),
-            "application/json",
-            10,
-            "body-too-large",
-        ),
-        (
-            "POST",
-            query.to_owned(),
-            "application/json",
-            5,
-            "body-too-large",
-        ),
-        (
-            "QUERY",
-            query.to_owned(),
-            "application/json",
-            5,
-            "body-too-large",
-        ),
-        (
-            "PUT",
-            module.to_owned(),
-            "application/wasm",
-            20,
-            "upload-too-large",
-        ),
+        ("PUT", fresh_command(), "application/json", 10, "body-too-large"),
+        ("POST", query.to_owned(), "application/json", 5, "body-too-large"),
+        ("QUERY", query.to_owned(), "application/json", 5, "body-too-large"),
+        ("PUT", module.to_owned(), "application/wasm", 20, "upload-too-large"),
     ];
     for (method, path, media_type, thousands, code) in cases {
         let headers = [("content-type", media_type)];
@@ -73,29 +49,19 @@ async fn i12_bodies_are_bounded_by_what_is_announced_and_by_what_comes() {
 
 #[tokio::test]
 async fn i12_bodies_of_all_requests_together_are_bounded() {
-    let settings = Settings {
-        bodies_bytes_max: 4_000,
-        ..Settings::default()
-    };
+    let settings = Settings { bodies_bytes_max: 4_000, ..Settings::default() };
     let api = Api::with(settings);
-    let reply = api
-        .send(streamed("PUT", &fresh_command(), "application/json", 5))
-        .await;
+    let reply = api.send(streamed("PUT", &fresh_command(), "application/json", 5)).await;
     reply.not_logged(503, "busy");
     assert_eq!(reply.header("retry-after"), "1");
     // What the first one took has been given back.
-    let reply = api
-        .send(streamed("PUT", &fresh_command(), "application/json", 4))
-        .await;
+    let reply = api.send(streamed("PUT", &fresh_command(), "application/json", 4)).await;
     reply.not_logged(400, "not-json");
 }
 
 #[tokio::test]
 async fn i12_a_body_that_does_not_come_is_not_waited_for() {
-    let settings = Settings {
-        body_wait_max: Duration::from_millis(10),
-        ..Settings::default()
-    };
+    let settings = Settings { body_wait_max: Duration::from_millis(10), ..Settings::default() };
     let api = Api::with(settings);
     let nothing = Body::from_stream(stream::pending::<Result<Bytes, Infallible>>());
     let request = Request::builder().method("PUT").uri(fresh_command());
@@ -105,18 +71,11 @@ async fn i12_a_body_that_does_not_come_is_not_waited_for() {
 
 #[tokio::test]
 async fn i12_paths_and_inputs_in_them_are_bounded() {
-    let settings = Settings {
-        query_input_bytes_max: 100,
-        ..Settings::default()
-    };
+    let settings = Settings { query_input_bytes_max: 100, ..Settings::default() };
     let api = Api::with(settings);
     let input = "1".repeat(101);
-    let reply = api
-        .get(&format!("/v1/apps/main/queries/q?input={input}"))
-        .await;
+    let reply = api.get(&format!("/v1/apps/main/queries/q?input={input}")).await;
     reply.problem(413, "body-too-large");
-    let reply = api
-        .get(&format!("/v1/apps/main/tables/t/{}", "k".repeat(16 << 10)))
-        .await;
+    let reply = api.get(&format!("/v1/apps/main/tables/t/{}", "k".repeat(16 << 10))).await;
     reply.problem(414, "uri-too-long");
 }

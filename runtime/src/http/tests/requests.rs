@@ -14,14 +14,7 @@ use crate::clock::Clock;
 #[tokio::test]
 async fn paths_and_methods_that_are_not_there() {
     let api = Api::new();
-    for path in [
-        "/",
-        "/v1",
-        "/v1/apps/",
-        "/v1/apps/main/",
-        "/v2/apps",
-        "/v1/apps/main/tables/t/",
-    ] {
+    for path in ["/", "/v1", "/v1/apps/", "/v1/apps/main/", "/v2/apps", "/v1/apps/main/tables/t/"] {
         let problem = api.get(path).await.problem(404, "unknown-route");
         assert!(problem["detail"].as_str().unwrap().contains(path));
     }
@@ -47,26 +40,15 @@ async fn paths_and_methods_that_are_not_there() {
 async fn what_is_not_percent_encoded_utf_8_is_refused() {
     let api = Api::new();
     let base = "/v1/apps/main";
-    for path in [
-        "/tables/t/%",
-        "/tables/t/%4",
-        "/tables/t/%zz",
-        "/tables/t/%+4",
-        "/tables/t/%ff",
-    ] {
-        api.get(&format!("{base}{path}"))
-            .await
-            .problem(400, "invalid-request");
+    for path in ["/tables/t/%", "/tables/t/%4", "/tables/t/%zz", "/tables/t/%+4", "/tables/t/%ff"] {
+        api.get(&format!("{base}{path}")).await.problem(400, "invalid-request");
     }
     for query in ["prefix=%", "prefix=%f", "prefix=%C3", "%ff=1"] {
         let path = format!("{base}/tables/t?{query}");
         api.get(&path).await.problem(400, "invalid-request");
     }
     // Decoded, and only then not there.
-    let problem = api
-        .get(&format!("{base}/tables/%C3%A4/x"))
-        .await
-        .problem(404, "unknown-table");
+    let problem = api.get(&format!("{base}/tables/%C3%A4/x")).await.problem(404, "unknown-table");
     assert!(problem["detail"].as_str().unwrap().contains('ä'));
 }
 
@@ -82,10 +64,7 @@ async fn parameters_that_are_unknown_twice_or_out_of_range() {
         ("/v1/apps/main/tables/t?limit=0", "limit"),
         ("/v1/apps/main/tables/t?limit=1001", "limit"),
         ("/v1/apps/main/commands?status=done", "status"),
-        (
-            "/v1/apps/main/commands?before=18446744073709551616",
-            "before",
-        ),
+        ("/v1/apps/main/commands?before=18446744073709551616", "before"),
         ("/v1/apps/main/commands/x?wait=61", "wait"),
         ("/v1/apps/main/queries/q?inputs=1", "inputs"),
     ];
@@ -120,9 +99,7 @@ async fn sequences_of_another_history() {
     assert_eq!(api.send(with(history.as_str().unwrap())).await.status, 200);
     let other = api.send(with(&Uuid::now_v7().to_string())).await;
     assert_eq!(other.problem(410, "history-changed")["history"], history);
-    api.send(with("latest"))
-        .await
-        .problem(400, "invalid-request");
+    api.send(with("latest")).await.problem(400, "invalid-request");
 }
 
 #[tokio::test]
@@ -137,9 +114,7 @@ async fn media_types_that_are_not_taken() {
     ];
     for headers in cases {
         let command = request("PUT", &super::fresh_command(), headers, "{}");
-        api.send(command)
-            .await
-            .not_logged(415, "unsupported-media-type");
+        api.send(command).await.not_logged(415, "unsupported-media-type");
         let query = request("POST", "/v1/apps/main/queries/q", headers, "{}");
         api.send(query).await.problem(415, "unsupported-media-type");
     }
@@ -151,22 +126,10 @@ async fn media_types_that_are_not_taken() {
 #[tokio::test]
 async fn head_is_get_without_a_body() {
     let api = Api::new();
-    for path in [
-        "/healthz",
-        "/v1/apps/main",
-        "/v1/apps/main/tables",
-        "/v1/apps/nowhere",
-    ] {
-        let (get, head) = (
-            api.get(path).await,
-            api.send(request("HEAD", path, &[], "")).await,
-        );
+    for path in ["/healthz", "/v1/apps/main", "/v1/apps/main/tables", "/v1/apps/nowhere"] {
+        let (get, head) = (api.get(path).await, api.send(request("HEAD", path, &[], "")).await);
         assert_eq!(head.status, get.status, "{path}");
-        assert_eq!(
-            head.header("content-length"),
-            get.body.len().to_string(),
-            "{path}"
-        );
+        assert_eq!(head.header("content-length"), get.body.len().to_string(), "{path}");
         assert!(head.body.is_empty(), "{path}");
     }
 }

@@ -24,51 +24,21 @@ async fn uploads_that_are_not_modules() {
     api.send(request("PUT", "/v1/apps/main/modules/Shop", &[WASM], ""))
         .await
         .problem(400, "invalid-name");
-    let reply = api
-        .send(request(
-            "PUT",
-            &format!("{MODULE}?check=maybe"),
-            &[WASM],
-            "",
-        ))
-        .await;
+    let reply = api.send(request("PUT", &format!("{MODULE}?check=maybe"), &[WASM], "")).await;
     reply.problem(400, "invalid-request");
 }
 
 #[tokio::test]
 async fn uploads_of_other_types() {
     let api = Api::new();
-    let script = request(
-        "PUT",
-        MODULE,
-        &[("content-type", "text/javascript")],
-        "app({})",
-    );
-    let problem = api
-        .send(script)
-        .await
-        .problem(415, "unsupported-media-type");
-    assert!(
-        problem["detail"]
-            .as_str()
-            .unwrap()
-            .contains("later version")
-    );
+    let script = request("PUT", MODULE, &[("content-type", "text/javascript")], "app({})");
+    let problem = api.send(script).await.problem(415, "unsupported-media-type");
+    assert!(problem["detail"].as_str().unwrap().contains("later version"));
     let unlabelled = request("PUT", MODULE, &[], "\0asm");
-    let problem = api
-        .send(unlabelled)
-        .await
-        .problem(415, "unsupported-media-type");
-    assert!(
-        problem["detail"]
-            .as_str()
-            .unwrap()
-            .contains("application/wasm")
-    );
+    let problem = api.send(unlabelled).await.problem(415, "unsupported-media-type");
+    assert!(problem["detail"].as_str().unwrap().contains("application/wasm"));
     let zipped = request("PUT", MODULE, &[WASM, ("content-encoding", "gzip")], "x");
-    api.send(zipped)
-        .await
-        .problem(415, "unsupported-media-type");
+    api.send(zipped).await.problem(415, "unsupported-media-type");
 }
 
 #[tokio::test]
@@ -76,17 +46,10 @@ async fn rollbacks_to_what_is_not_there() {
     let api = Api::new();
     let to = |body: &str| request("PUT", MODULE, &[JSON], body);
     let unknown = format!(r#"{{"hash":"{}"}}"#, "0".repeat(64));
-    api.send(to(&unknown))
-        .await
-        .not_logged(404, "unknown-version");
-    let problem = api
-        .send(to(r#"{"hash":"abc"}"#))
-        .await
-        .problem(400, "invalid-request");
+    api.send(to(&unknown)).await.not_logged(404, "unknown-version");
+    let problem = api.send(to(r#"{"hash":"abc"}"#)).await.problem(400, "invalid-request");
     assert_eq!(problem["errors"][0]["pointer"], "/hash");
-    api.send(to(r#"{"version":1}"#))
-        .await
-        .problem(400, "invalid-request");
+    api.send(to(r#"{"version":1}"#)).await.problem(400, "invalid-request");
     let problem = api.send(to(r#"{"hash":"#)).await.problem(400, "not-json");
     assert_eq!(problem["offset"], 7);
 }
