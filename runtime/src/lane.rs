@@ -333,13 +333,32 @@ impl Shared {
     }
 
     /// Stops the lane for good: what the host cannot do is never recorded as
-    /// what a handler did.
+    /// what a handler did. What has no durable outcome is executed at the next
+    /// start.
     fn stop(&self, reason: String) {
         tracing::error!(app = %self.app, reason, "the lane has stopped");
-        let mut inbox = self.inbox();
-        inbox.stop(reason);
-        self.work.notify_all();
+        self.halt(reason);
+    }
+
+    fn halt(&self, reason: String) {
+        let generation = {
+            let mut inbox = self.inbox();
+            inbox.stop(reason);
+            inbox.generation
+        };
+        self.discard_progress(generation);
         self.fresh.notify_all();
+    }
+
+    /// Makes sure that nothing of an old generation is taken for something of
+    /// the new one: an executor that is running finds out when it comes back.
+    fn discard_progress(&self, generation: u64) {
+        let mut progress = self.progress();
+        progress.generation = generation;
+        progress.finished.clear();
+        (progress.finished_bytes, progress.unshared_bytes) = (0, 0);
+        drop(progress);
+        self.work.notify_all();
     }
 }
 

@@ -4,11 +4,13 @@
 //! [`Reader`]s for everybody else. Two implementations: [`segments`] on disk,
 //! [`memory`] for tests, with faults. What is inside a round is
 //! [`record`](crate::record)'s business; this module looks only at what makes
-//! rounds follow each other ([`follow`]). It knows neither states nor handlers,
+//! rounds follow each other (`follow`). It knows neither states nor handlers,
 //! and no other module names redb.
 
 pub(crate) mod follow;
 pub mod memory;
+#[cfg(test)]
+pub(crate) mod samples;
 pub mod segments;
 #[cfg(test)]
 mod tests;

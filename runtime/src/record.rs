@@ -41,18 +41,28 @@
 //! | 24 | 32 | SHA-256 of the body, also after it was erased |
 //! | 56 | | head, then body; of an erased record only the head |
 //!
-//! The **head** is never erased and so must never hold what a person could ask to
-//! have erased; the **body** holds the rest.
+//! The **head** is never erased, so it must never hold what a person could ask to
+//! have erased; the **body** holds the rest. Heads of entries and outcomes begin with
+//! the sequence, so that one can be found without reading the others.
 //!
-//! | kind | head | body |
-//! |---|---|---|
-//! | entry | sequence u64, time ms u64, id, fingerprint (32), act u8, then by act: | |
-//! | · 1 command | name text, optional basis u64, optional scheduled-for ms u64 | input text, optional caller text, correlation text, optional causation text, metadata text, varint count of unchanged: table text, 1 and key text or 2 and prefix text |
-//! | · 2 deploy | module text, hash (32) | empty |
-//! | · 3 remove | module text | empty |
-//! | · 4 drop table | table text | empty |
-//! | outcome | sequence u64, elapsed µs u64, optional module text, optional module hash (32), verdict u8 (1 succeeded, 2 rejected, 3 failed), if not 1 failure code text, varint count of tables changed, varint count of events: position u64, id, type text | result value, or failure message text and optional details text; for each table: name text, lifecycle u8 (0 kept, 1 created, 2 dropped), varint count of rows: key text, 0 or value; for each event: optional subject text, data text |
-//! | attempt | id, count u32 | empty |
+//! | head of an entry | body |
+//! |---|---|
+//! | sequence u64, time ms u64, id, fingerprint (32), act u8, then by act: | |
+//! | 1 command: name text, optional basis u64, optional scheduled-for ms u64 | input text, optional caller text, correlation text, optional causation text, metadata text, varint count of *unchanged* |
+//! | 2 deploy: module text, hash (32) | empty |
+//! | 3 remove: module text | empty |
+//! | 4 drop table: table text | empty |
+//!
+//! An *unchanged* is a table text, then 1 and a key text, or 2 and a prefix text.
+//!
+//! | head of an outcome | body |
+//! |---|---|
+//! | sequence u64, elapsed µs u64, optional module text, optional module hash (32) | |
+//! | verdict u8: 1 succeeded, 2 rejected, 3 failed; unless 1, failure code text | if 1, result value; else message text, optional details text |
+//! | varint count of tables changed | for each: name text, lifecycle u8 (0 kept, 1 created, 2 dropped), varint count of rows: key text, then 0 for a removed key or the value |
+//! | varint count of events, for each: position u64, id, type text | for each: optional subject text, data text |
+//!
+//! The head of an attempt is an id and the count u32; its body is empty.
 //!
 //! A value is 1 and JSON text, or 2 and bytes. Acts 5 and up are free for
 //! projection swaps, parks, resumes, skips and erasures.
@@ -288,9 +298,9 @@ pub struct Round {
 
 /// Why some bytes are not the round they were taken for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}byte {offset}: {what}", place(*.record))]
+#[error("{}{what}", place(*.record, *.offset))]
 pub struct Damage {
-    /// Where in the round, in bytes from its beginning.
+    /// Where in the round, in bytes from its beginning; 0 if it is about no byte.
     pub offset: usize,
     /// In which record, from 0; none if in the header or after the last record.
     pub record: Option<usize>,
@@ -298,6 +308,11 @@ pub struct Damage {
     pub what: String,
 }
 
-fn place(record: Option<usize>) -> String {
-    record.map_or_else(String::new, |index| format!("record {index}, "))
+fn place(record: Option<usize>, offset: usize) -> String {
+    match (record, offset) {
+        (None, 0) => String::new(),
+        (None, _) => format!("byte {offset}: "),
+        (Some(index), 0) => format!("record {index}: "),
+        (Some(index), _) => format!("record {index}, byte {offset}: "),
+    }
 }

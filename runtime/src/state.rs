@@ -16,6 +16,8 @@ mod bound;
 mod edit;
 #[cfg(test)]
 mod figures;
+#[cfg(test)]
+pub(crate) mod model;
 mod range;
 mod row;
 mod runs;

@@ -1,1 +1,82 @@
-//! x
+//! The harness of the integration tests: guests, an engine in this process, a
+//! server in another, and what is asked of them.
+
+mod client;
+pub mod rig;
+mod server;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use client::{Client, Reply};
+pub use rig::{LaneRig, Rig};
+pub use server::Server;
+pub use uuid::Uuid;
+
+/// The bytes of a guest, by the name of its crate.
+///
+/// # Panics
+/// If no such guest was built.
+#[must_use]
+pub fn guest(name: &str) -> Vec<u8> {
+    let path = guest_path(name);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Where a guest is.
+#[must_use]
+pub fn guest_path(name: &str) -> PathBuf {
+    let file = format!("{}.wasm", name.replace('-', "_"));
+    PathBuf::from(env!("CHANCERY_GUESTS")).join(file)
+}
+
+/// The target directory of this workspace.
+#[must_use]
+pub fn target_directory() -> PathBuf {
+    PathBuf::from(env!("CHANCERY_TARGET"))
+}
+
+/// How often a repeated test repeats: `default`, or what the environment
+/// variable says.
+#[must_use]
+pub fn times(variable: &str, default: usize) -> usize {
+    match std::env::var(variable) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{variable} must be a number")),
+        Err(_) => default,
+    }
+}
+
+/// A seed, printed so that a failure can be repeated with `CHANCERY_SEED`.
+#[must_use]
+pub fn seed() -> u64 {
+    let seed = times("CHANCERY_SEED", rand::random::<u32>() as usize) as u64;
+    println!("CHANCERY_SEED={seed}");
+    seed
+}
+
+/// A new id, as a client makes it.
+#[must_use]
+pub fn new_id() -> Uuid {
+    Uuid::now_v7()
+}
+
+/// Runs a future on threads with the stacks that handlers need.
+///
+/// # Panics
+/// If the system gives no threads.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(8)
+        .thread_stack_size(16 << 20)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    // The caller's own thread has a small stack: handlers run on the others.
+    runtime.block_on(future)
+}
+
+/// JSON text, as handlers are given it.
+#[must_use]
+pub fn text(json: &serde_json::Value) -> Arc<str> {
+    json.to_string().into()
+}

@@ -126,16 +126,20 @@ impl Shared {
     /// Waits until there is something to write; false if the thread should end.
     fn wait_for_round(&self) -> bool {
         let mut inbox = self.inbox();
-        while inbox.fresh.is_empty() && !inbox.finished {
-            let waited = self.fresh.wait_timeout(inbox, self.settings.idle_after);
-            let (guard, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-            inbox = guard;
-            let over = timeout.timed_out() && inbox.unfinished == 0;
+        let mut idle = false;
+        loop {
             let nothing = inbox.fresh.is_empty() && !inbox.finished;
-            if nothing && (over || matches!(inbox.phase, Phase::Stopped(_))) {
+            let stopped = matches!(inbox.phase, Phase::Stopped(_));
+            if stopped || (idle && nothing && inbox.unfinished == 0) {
                 inbox.committer_runs = false;
                 return false;
             }
+            if !nothing {
+                break;
+            }
+            let waited = self.fresh.wait_timeout(inbox, self.settings.idle_after);
+            let (guard, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            (inbox, idle) = (guard, timeout.timed_out());
         }
         self.linger(inbox);
         true
@@ -257,17 +261,12 @@ impl Shared {
     }
 
     fn abandon(&self, reason: &str) {
-        let mut inbox = self.inbox();
-        inbox.abandon(reason);
-        let generation = inbox.generation;
-        drop(inbox);
-        // An executor that is running finds the new generation and gives up.
-        let mut progress = self.progress();
-        progress.generation = generation;
-        progress.finished.clear();
-        (progress.finished_bytes, progress.unshared_bytes) = (0, 0);
-        drop(progress);
-        self.work.notify_all();
+        let generation = {
+            let mut inbox = self.inbox();
+            inbox.abandon(reason);
+            inbox.generation
+        };
+        self.discard_progress(generation);
     }
 
     fn resume(&self, committer: &mut Committer, recovered: Recovered) -> Result<(), String> {
@@ -355,28 +354,20 @@ impl Shared {
             inbox = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         let quiet = inbox.is_quiet();
-        inbox.phase = Phase::Stopped("the server is shutting down".to_owned());
         drop(inbox);
-        self.fresh.notify_all();
-        self.work.notify_all();
-        if quiet {
-            self.close_log();
-        }
+        self.halt("the server is shutting down".to_owned());
+        self.let_go(quiet);
     }
 
-    /// Waits for the threads to let go, then marks the end as orderly.
-    fn close_log(&self) {
+    /// Waits for the threads to let go of the log, and marks the end as orderly
+    /// if it was.
+    fn let_go(&self, quiet: bool) {
         let mut executor = self.executor.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut committer = self
-            .committer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let closed = committer.log.take().map_or(Ok(()), |log| log.close());
-        match closed {
-            Ok(()) => executor.mark_clean(),
-            Err(error) => {
-                tracing::warn!(app = %self.app, %error, "the log was not closed in order")
-            }
+        let mut committer = self.committer.lock().unwrap_or_else(PoisonError::into_inner);
+        match committer.log.take().map(|log| log.close()) {
+            Some(Err(error)) => tracing::warn!(app = %self.app, %error, "the log was not closed in order"),
+            Some(Ok(())) if quiet => executor.mark_clean(),
+            _ => {}
         }
     }
 }

@@ -50,9 +50,9 @@ impl Flight {
     }
 
     pub(super) fn settle(&self, answer: Answer) {
-        // Set once: a lane answers an entry in one place only.
-        let first = self.answer.set(answer).is_ok();
-        debug_assert!(first, "entry {} was answered twice", self.sequence);
+        // The first answer stands: a lane that stops says "unknown" of entries
+        // whose round may just be ending well.
+        drop(self.answer.set(answer));
         self.changed.notify_waiters();
     }
 

@@ -12,7 +12,13 @@
 //! checksum, and by having to agree with its rounds and its predecessor. redb's page
 //! checksums are not relied upon, since it does not verify them on ordinary reads.
 //! What cannot be noticed is the loss of the newest rounds together with all trace
-//! of them: an older copy of the whole directory, or of its end.
+//! of them: an older copy of the whole directory, or of its end. One bit can do that
+//! to the last round: redb's mark of which of its two commits is the newer, which no
+//! checksum covers.
+//!
+//! A newest segment that was not closed cleanly is, before redb repairs it, written
+//! over itself and synced: what was read may so far have been in memory only, after
+//! a failed sync even for good.
 //!
 //! A crash between sealing a segment and creating the next leaves the newest one
 //! sealed; the next append creates its successor.
@@ -109,13 +115,12 @@ impl Storage for Segments {
         directory::remove_unfinished(&self.dir)?;
         let segments = directory::segments(&self.dir)?;
         let mut opening = Opening::new(visit, segments.len());
+        for (segment, next) in segments.iter().zip(segments.iter().skip(1)) {
+            opening.read_sealed(segment, next)?;
+        }
         let mut active = None;
-        for (index, segment) in segments.iter().enumerate() {
-            if index + 1 < segments.len() {
-                opening.read_sealed(segment)?;
-            } else {
-                active = opening.read_newest(segment, self.limits.cache_bytes)?;
-            }
+        if let Some(newest) = segments.last() {
+            active = opening.read_newest(newest, self.limits.cache_bytes)?;
         }
         let Some(end) = opening.end() else {
             let place = self.dir.display().to_string();

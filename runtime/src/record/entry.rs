@@ -18,7 +18,7 @@ const PREFIX: u8 = 2;
 /// The head of an entry: all of it but a command's body.
 #[derive(Debug)]
 pub(super) struct Head {
-    pub(super) sequence: Sequence,
+    sequence: Sequence,
     time_ms: u64,
     id: uuid::Uuid,
     fingerprint: Hash,

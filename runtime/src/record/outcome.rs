@@ -31,7 +31,7 @@ const DROPPED: u8 = 2;
 /// The head of an outcome.
 #[derive(Debug)]
 pub(super) struct Head {
-    pub(super) sequence: Sequence,
+    sequence: Sequence,
     elapsed_us: u64,
     module: Option<Name>,
     module_hash: Option<Hash>,

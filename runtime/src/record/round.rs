@@ -80,13 +80,10 @@ pub fn peek(bytes: &[u8]) -> Result<(RoundHeader, Hash), Damage> {
 /// # Errors
 /// [`Damage`] if the entry, or a record on the way to it, is damaged or erased.
 pub fn find_entry(bytes: &[u8], sequence: Sequence) -> Result<Option<Entry>, Damage> {
-    find(bytes, Kind::Entry, |raw| {
-        let head = entry::Head::read(raw.head.clone())?;
-        if head.sequence != sequence {
-            return Ok(None);
-        }
-        head.with_body(raw.body()?).map(Some)
-    })
+    match find(bytes, Kind::Entry, sequence)? {
+        Some(raw) => raw.within(raw.entry()).map(Some),
+        None => Ok(None),
+    }
 }
 
 /// The outcome of the entry with this sequence, if the round has it; of the other
@@ -95,27 +92,18 @@ pub fn find_entry(bytes: &[u8], sequence: Sequence) -> Result<Option<Entry>, Dam
 /// # Errors
 /// [`Damage`] if the outcome, or a record on the way to it, is damaged or erased.
 pub fn find_outcome(bytes: &[u8], sequence: Sequence) -> Result<Option<Outcome>, Damage> {
-    find(bytes, Kind::Outcome, |raw| {
-        let head = outcome::Head::read(raw.head.clone())?;
-        if head.sequence != sequence {
-            return Ok(None);
-        }
-        head.with_body(raw.body()?).map(Some)
-    })
+    match find(bytes, Kind::Outcome, sequence)? {
+        Some(raw) => raw.within(raw.outcome()).map(Some),
+        None => Ok(None),
+    }
 }
 
-fn find<T>(
-    bytes: &[u8],
-    kind: Kind,
-    read: impl Fn(&Raw<'_>) -> Result<Option<T>, Damage>,
-) -> Result<Option<T>, Damage> {
+/// A record of a kind whose head begins with a sequence.
+fn find(bytes: &[u8], kind: Kind, sequence: Sequence) -> Result<Option<Raw<'_>>, Damage> {
     let mut walk = Walk::new(bytes)?;
     while let Some(raw) = walk.next()? {
-        if raw.frame.kind != kind {
-            continue;
-        }
-        if let Some(found) = raw.within(read(&raw))? {
-            return Ok(Some(found));
+        if raw.frame.kind == kind && raw.within(raw.head.clone().u64())? == sequence.0 {
+            return Ok(Some(raw));
         }
     }
     Ok(None)
@@ -137,16 +125,6 @@ pub(super) fn write_record(record: RecordRef<'_>, head: &mut Output, body: &mut 
             Kind::Attempt
         }
     }
-}
-
-fn read_attempt(mut head: Input<'_>, body: &Input<'_>) -> Result<Attempt, Damage> {
-    let attempt = Attempt {
-        id: head.uuid()?,
-        count: head.u32()?,
-    };
-    head.finish("the head")?;
-    body.finish("the body")?;
-    Ok(attempt)
 }
 
 /// Goes over the records of a round, checking headers, frames and heads.
@@ -230,15 +208,30 @@ impl<'a> Raw<'a> {
     }
 
     fn decode(&self) -> Result<Record, Damage> {
-        let body = self.body()?;
-        let head = self.head.clone();
         match self.frame.kind {
-            Kind::Entry => entry::Head::read(head)?.with_body(body).map(Record::Entry),
-            Kind::Outcome => outcome::Head::read(head)?
-                .with_body(body)
-                .map(Record::Outcome),
-            Kind::Attempt => read_attempt(head, &body).map(Record::Attempt),
+            Kind::Entry => self.entry().map(Record::Entry),
+            Kind::Outcome => self.outcome().map(Record::Outcome),
+            Kind::Attempt => self.attempt().map(Record::Attempt),
         }
+    }
+
+    fn entry(&self) -> Result<Entry, Damage> {
+        entry::Head::read(self.head.clone())?.with_body(self.body()?)
+    }
+
+    fn outcome(&self) -> Result<Outcome, Damage> {
+        outcome::Head::read(self.head.clone())?.with_body(self.body()?)
+    }
+
+    fn attempt(&self) -> Result<Attempt, Damage> {
+        let mut head = self.head.clone();
+        let attempt = Attempt {
+            id: head.uuid()?,
+            count: head.u32()?,
+        };
+        head.finish("the head")?;
+        self.body()?.finish("the body")?;
+        Ok(attempt)
     }
 
     /// The same result, with damage placed in this record.

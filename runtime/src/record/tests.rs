@@ -191,7 +191,7 @@ fn what_this_version_does_not_know_is_refused() {
     other_kind[HEADER_BYTES + 5] = 2;
     insta::assert_snapshot!(what(&other_kind), @"record 0, byte 98: set of flags 2 is unknown to this version");
 
-    insta::assert_snapshot!(what(b"PNG\n"), @"byte 0: this is not the beginning of a round");
+    insta::assert_snapshot!(what(b"PNG\n"), @"this is not the beginning of a round");
 }
 
 #[test]

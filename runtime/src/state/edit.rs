@@ -2,12 +2,25 @@
 //!
 //! It decides where a block is cut; which blocks meet is decided in `write.rs`.
 
+use std::ops::Range;
+
 use super::block::{BLOCK_BYTES_MAX, BLOCK_BYTES_TARGET, Block, Place};
+use super::bound::Bound;
 use super::row::{pack_row, packed_bytes};
 use crate::value::{Key, Sequence, Value};
 
 /// A key that is put or deleted.
 pub(super) type Change = (Key, Option<Value>);
+
+/// How full the pieces of a block are made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Fill {
+    /// All alike, with room to grow: for writes anywhere.
+    Even,
+    /// Up to the target: for a block that grew at its end, where more will
+    /// likely follow and nothing will come in between.
+    Full,
+}
 
 /// One change and where it meets the block.
 struct Edit<'a> {
@@ -59,30 +72,30 @@ impl Block {
         draft.finish()
     }
 
-    /// The block cut in pieces, each within the largest size or a single row.
-    /// `grew_at_end` says that its last row is new: then more will likely follow
-    /// there, and the pieces before it are filled rather than left room.
-    pub(super) fn pieces(&self, grew_at_end: bool) -> Vec<Self> {
-        let share = if grew_at_end {
-            BLOCK_BYTES_TARGET
-        } else {
-            self.bytes()
-                .div_ceil(self.bytes().div_ceil(BLOCK_BYTES_TARGET))
+    /// The block, now at `bound`, cut in pieces, each within the largest size or
+    /// a single row.
+    pub(super) fn pieces(&self, bound: Bound, fill: Fill) -> Vec<(Bound, Self)> {
+        let share = match fill {
+            Fill::Full => BLOCK_BYTES_TARGET,
+            Fill::Even => self
+                .bytes()
+                .div_ceil(self.bytes().div_ceil(BLOCK_BYTES_TARGET)),
         };
         let mut pieces = Vec::new();
-        let mut start = 0;
-        for index in 1..=self.len() {
-            let bytes = self.offset(index) - self.offset(start);
-            let with_next = self.offset(index + 1) - self.offset(start);
-            if index == self.len() || bytes >= share || with_next > BLOCK_BYTES_MAX {
-                pieces.push(self.piece(start..index));
-                start = index;
+        let (mut bound, mut start) = (bound, 0);
+        for end in 1..=self.len() {
+            let bytes = self.offset(end) - self.offset(start);
+            let with_next = self.offset(end + 1) - self.offset(start);
+            if end == self.len() || bytes >= share || with_next > BLOCK_BYTES_MAX {
+                let next = Bound::between(self.key(end - 1), self.key(end));
+                pieces.push((std::mem::replace(&mut bound, next), self.piece(start..end)));
+                start = end;
             }
         }
         pieces
     }
 
-    fn piece(&self, rows: std::ops::Range<usize>) -> Self {
+    fn piece(&self, rows: Range<usize>) -> Self {
         let mut draft = Draft {
             rows: Vec::with_capacity(self.packed(&rows).len()),
             places: Vec::with_capacity(rows.len()),
@@ -133,40 +146,22 @@ impl Draft {
     }
 
     fn put(&mut self, key: &Key, value: &Value, changed: Sequence) {
-        self.places.push(Place {
-            offset: offset(self.rows.len()),
-            changed,
-        });
+        self.places.push(Place::new(self.rows.len(), changed));
         pack_row(key.as_str(), value.into(), &mut self.rows);
     }
 
-    fn copy(&mut self, block: &Block, rows: std::ops::Range<usize>) {
-        let (from, to) = (offset(block.offset(rows.start)), offset(self.rows.len()));
+    fn copy(&mut self, block: &Block, rows: Range<usize>) {
+        let (from, to) = (block.offset(rows.start), self.rows.len());
         self.rows.extend_from_slice(block.packed(&rows));
-        let places = block.places.get(rows).unwrap_or_default();
-        self.places.extend(places.iter().map(|place| Place {
-            offset: place.offset - from + to,
-            changed: place.changed,
-        }));
+        self.places.extend(
+            block
+                .places(&rows)
+                .iter()
+                .map(|place| Place::new(place.offset as usize - from + to, place.changed)),
+        );
     }
 
     fn finish(self) -> Block {
-        let newest = self.places.iter().map(|place| place.changed()).max();
-        Block {
-            rows: self.rows.into_boxed_slice(),
-            places: self.places.into_boxed_slice(),
-            deleted: self.deleted,
-            newest: newest.unwrap_or_default(),
-        }
+        Block::new(self.rows, self.places, self.deleted)
     }
-}
-
-/// A place among the bytes of a block as it is kept. Even the draft of a block
-/// stays far below 4 GiB: `write.rs` bounds the rows that meet at once.
-fn offset(bytes: usize) -> u32 {
-    assert!(
-        u32::try_from(bytes).is_ok(),
-        "a block of {bytes} bytes cannot be indexed"
-    );
-    u32::try_from(bytes).unwrap_or_default()
 }

@@ -97,7 +97,7 @@ impl Table {
         let mut last = None;
         for run in self.runs(range, order) {
             let room = bytes_max.saturating_sub(out.len() - start);
-            let fitting = run.fitting(order, room, last.is_none());
+            let fitting = run.fitting(order, room, usize::from(last.is_none()));
             let Some(key) = run.pack(&fitting, order, out) else {
                 if run.rows.is_empty() {
                     continue;
@@ -145,14 +145,13 @@ impl Table {
 
 impl<'a> Run<'a> {
     /// The part of the run, from where the scan enters it, that fits in `room`
-    /// bytes; one row too large for it fits if `at_least_one`.
-    fn fitting(&self, order: Order, room: usize, at_least_one: bool) -> std::ops::Range<usize> {
+    /// bytes, and at least so many rows even if they do not.
+    fn fitting(&self, order: Order, room: usize, least: usize) -> std::ops::Range<usize> {
         let (block, std::ops::Range { start, end }) = (self.block, self.rows.clone());
         let bytes = |from, to| block.offset(to) - block.offset(from);
         if bytes(start, end) <= room {
             return start..end;
         }
-        let least = usize::from(at_least_one && start < end);
         let fit = |taken: &usize| match order {
             Order::Ascending => bytes(start, start + taken) <= room,
             Order::Descending => bytes(end - taken, end) <= room,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::block::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, BLOCK_BYTES_TARGET, Block};
 use super::bound::Bound;
-use super::edit::Change;
+use super::edit::{Change, Fill};
 use super::table::Table;
 use crate::value::Sequence;
 
@@ -26,10 +26,9 @@ impl Table {
     /// Applies changes in key order, each key once, and returns the estimated
     /// bytes that clones of the table no longer share with it.
     pub(super) fn apply(&mut self, sequence: Sequence, changes: &[Change]) -> u64 {
-        debug_assert!(
-            changes.is_sorted_by(|a, b| a.0 < b.0),
-            "changes are in key order"
-        );
+        // Out of order, a row would end up in a block that is not its own.
+        let in_order = changes.is_sorted_by(|a, b| a.0 < b.0);
+        assert!(in_order, "changes are in key order, each key once");
         let mut unshared = 0;
         let mut rest = changes;
         while let Some((key, _)) = rest.first() {
@@ -66,19 +65,31 @@ impl Table {
             return unshared + if shrank { self.settle(bound) } else { 0 };
         }
         let last = run.last().map(|(key, _)| key.as_str().as_bytes());
-        let grew_at_end = last == Some(edited.key(edited.len() - 1));
-        let mut pieces = edited.pieces(grew_at_end).into_iter();
-        let mut unshared = pieces.next().map_or(0, |piece| replace(slot, piece));
-        let mut bounds = vec![bound];
-        for piece in pieces {
-            let bound = Bound::at(piece.key(0));
-            self.blocks.insert(bound.clone(), Arc::new(piece));
-            bounds.push(bound);
+        let fill = if last == edited.last_key() {
+            Fill::Full
+        } else {
+            Fill::Even
+        };
+        self.spread(edited.pieces(bound, fill))
+    }
+
+    /// Puts the pieces of a block where the block was.
+    fn spread(&mut self, pieces: Vec<(Bound, Block)>) -> u64 {
+        let bounds: Vec<_> = pieces.iter().map(|(bound, _)| bound.clone()).collect();
+        let mut unshared = 0;
+        for (bound, piece) in pieces {
+            if let Some(slot) = self.blocks.get_mut(&bound) {
+                unshared += replace(slot, piece);
+            } else {
+                self.blocks.insert(bound, Arc::new(piece));
+            }
         }
-        for bound in bounds {
-            unshared += self.settle(bound);
-        }
+        // A piece before a large row may be small, and so may the last one.
         unshared
+            + bounds
+                .into_iter()
+                .map(|bound| self.settle(bound))
+                .sum::<u64>()
     }
 
     /// Merges the block at a bound with its neighbours while that is called for.

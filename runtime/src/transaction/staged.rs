@@ -86,7 +86,8 @@ impl StagedTables {
 
     pub(super) fn absorb(&mut self, other: Self) {
         for (table, staged) in other.tables {
-            debug_assert!(!self.tables.contains_key(&table), "{table} is staged twice");
+            let is_new = !self.tables.contains_key(&table);
+            assert!(is_new, "table {table} is staged by both transactions");
             self.tables.insert(table, staged);
         }
         self.rows += other.rows;

@@ -6,7 +6,7 @@
 
 use super::contract::types;
 use super::fault::Fault;
-use super::guest_log::{GuestLog, Handler};
+use super::guest_log::{Callee, GuestLog};
 use super::handles::Handles;
 use super::limiter::Limiter;
 use super::settings::Budget;
@@ -48,11 +48,11 @@ pub(super) struct Snapshot {
 }
 
 impl Guest {
-    pub(super) fn new(budget: Budget, handler: Handler) -> Self {
+    pub(super) fn new(budget: Budget, callee: Callee) -> Self {
         Self {
             limiter: Limiter::new(budget.memory_bytes_max),
             handles: Handles::default(),
-            log: GuestLog::new(handler),
+            log: GuestLog::new(callee),
             budget,
             granted: Granted::Nothing,
         }

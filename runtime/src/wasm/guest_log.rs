@@ -18,7 +18,7 @@ const LAST_WORDS_BYTES_MAX: usize = 1 << 10;
 
 /// Which handler is called, and for what. Messages and log lines name it.
 #[derive(Clone, Debug)]
-pub(super) struct Handler {
+pub(super) struct Callee {
     /// `query`, `command`, or `export` for `describe`.
     pub(super) kind: &'static str,
     pub(super) name: Arc<str>,
@@ -27,7 +27,7 @@ pub(super) struct Handler {
     pub(super) module: Hash,
 }
 
-impl fmt::Display for Handler {
+impl fmt::Display for Callee {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} `{}`", self.kind, self.name)
     }
@@ -36,7 +36,7 @@ impl fmt::Display for Handler {
 /// What one instance writes.
 #[derive(Debug)]
 pub(super) struct GuestLog {
-    handler: Handler,
+    callee: Callee,
     lines: u32,
     dropped: u32,
     /// The last line at error level in this call: where a Rust guest panics, its
@@ -45,9 +45,9 @@ pub(super) struct GuestLog {
 }
 
 impl GuestLog {
-    pub(super) fn new(handler: Handler) -> Self {
+    pub(super) fn new(callee: Callee) -> Self {
         Self {
-            handler,
+            callee,
             lines: 0,
             dropped: 0,
             last_error: None,
@@ -55,16 +55,16 @@ impl GuestLog {
     }
 
     /// A call begins.
-    pub(super) fn begin(&mut self, handler: Handler) {
-        *self = Self::new(handler);
+    pub(super) fn begin(&mut self, callee: Callee) {
+        *self = Self::new(callee);
     }
 
     /// A call has ended: says how many lines were dropped.
     pub(super) fn end(&mut self) {
         if self.dropped > 0 {
-            let Handler {
+            let Callee {
                 name, id, module, ..
-            } = &self.handler;
+            } = &self.callee;
             let dropped = std::mem::take(&mut self.dropped);
             warn!(target: "guest", %module, %name, %id, dropped, "too many lines in one call");
         }
@@ -79,9 +79,9 @@ impl GuestLog {
             return;
         }
         self.lines += 1;
-        let Handler {
+        let Callee {
             name, id, module, ..
-        } = &self.handler;
+        } = &self.callee;
         let message = cut(message, LINE_BYTES_MAX);
         match level {
             Level::Trace => trace!(target: "guest", %module, %name, %id, "{message}"),
@@ -92,8 +92,8 @@ impl GuestLog {
         }
     }
 
-    pub(super) fn handler(&self) -> &Handler {
-        &self.handler
+    pub(super) fn callee(&self) -> &Callee {
+        &self.callee
     }
 
     pub(super) fn last_error(&self) -> Option<&str> {

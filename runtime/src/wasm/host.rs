@@ -9,7 +9,7 @@ use wasmtime::{Engine, Store};
 use super::contract::App;
 use super::engine::{self, Ticker};
 use super::guest::Guest;
-use super::guest_log::Handler;
+use super::guest_log::Callee;
 use super::module::Module;
 use super::refused::Refused;
 use super::settings::{Budget, Settings};
@@ -78,8 +78,8 @@ impl Host {
     }
 
     /// A store for one instance, with its limits set and its deadline running.
-    pub(super) fn store(&self, budget: Budget, handler: Handler) -> Store<Guest> {
-        let mut store = Store::new(&self.engine, Guest::new(budget, handler));
+    pub(super) fn store(&self, budget: Budget, callee: Callee) -> Store<Guest> {
+        let mut store = Store::new(&self.engine, Guest::new(budget, callee));
         store.limiter(|guest| &mut guest.limiter);
         store.set_hostcall_fuel(budget.transfer_bytes_max());
         store.set_max_component_handles(HANDLES_MAX);

@@ -11,7 +11,7 @@ use super::contract::exports::chancery::app::commands;
 use super::contract::types;
 use super::engine;
 use super::guest::Guest;
-use super::guest_log::Handler;
+use super::guest_log::Callee;
 use super::module::Module;
 use super::outcome::{self, CallError};
 use crate::transaction::Transaction;
@@ -52,13 +52,13 @@ impl Live {
         let id: Arc<str> = call.id.to_string().into();
         let name = call.name.as_str().into();
         let module = self.module.hash();
-        let handler = Handler {
+        let callee = Callee {
             kind: "command",
             name,
             id: id.clone(),
             module,
         };
-        let mut running = match self.running(handler) {
+        let mut running = match self.running(callee) {
             Ok(running) => running,
             Err(error) => {
                 return Executed {
@@ -103,16 +103,16 @@ impl Live {
 
     /// An instance ready for a call. It is not kept here while the call is on,
     /// so that one which traps is gone.
-    fn running(&mut self, handler: Handler) -> Result<Running, CallError> {
+    fn running(&mut self, callee: Callee) -> Result<Running, CallError> {
         match self.running.take() {
             Some(mut running) if !running.is_spent(&self.module) => {
-                running.begin(&self.module, handler);
+                running.begin(&self.module, callee);
                 Ok(running)
             }
             // The slot of a spent instance is free before another is asked for.
             spent => {
                 drop(spent);
-                Running::start(&self.module, handler)
+                Running::start(&self.module, callee)
             }
         }
     }
@@ -146,12 +146,12 @@ impl fmt::Debug for Live {
 }
 
 impl Running {
-    fn start(module: &Module, handler: Handler) -> Result<Self, CallError> {
+    fn start(module: &Module, callee: Callee) -> Result<Self, CallError> {
         let Some(commands) = &module.commands else {
             return Err(CallError::Host("the module has no commands".into()));
         };
         let budget = module.host.settings.command_budget();
-        let (mut store, instance) = module.start(budget, handler)?;
+        let (mut store, instance) = module.start(budget, callee)?;
         match commands.load(&mut store, &instance) {
             Ok(commands) => Ok(Self {
                 store,
@@ -163,9 +163,9 @@ impl Running {
     }
 
     /// Prepares for a further call.
-    fn begin(&mut self, module: &Module, handler: Handler) {
+    fn begin(&mut self, module: &Module, callee: Callee) {
         self.calls += 1;
-        self.store.data_mut().log.begin(handler);
+        self.store.data_mut().log.begin(callee);
         let deadline = module.host.settings.command_deadline;
         self.store.set_epoch_deadline(engine::ticks(deadline));
     }

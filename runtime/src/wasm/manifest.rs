@@ -5,6 +5,8 @@
 //! text for `catalog`.
 
 mod parse;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -98,6 +100,13 @@ impl Manifest {
         // Names and text serialise; there is nothing else in it.
         serde_json::to_string(self).unwrap_or_default()
     }
+}
+
+/// Whether this server serves modules built for a version of the contract: those
+/// of its own minor version, since before 1.0.0 the next one may break.
+pub(super) fn is_compatible(version: &str) -> bool {
+    let line = |version: &str| version.rsplit_once('.').map(|(line, _)| line.to_owned());
+    line(version).is_some() && line(version) == line(CONTRACT)
 }
 
 fn by_name<T, S>(map: &BTreeMap<Name, T>, serializer: S) -> Result<S::Ok, S::Error>

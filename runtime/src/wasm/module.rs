@@ -11,7 +11,7 @@ use super::contract::exports::chancery::app::{commands, manifest, queries};
 use super::contract::types;
 use super::fault::Fault;
 use super::guest::{Guest, Snapshot};
-use super::guest_log::Handler;
+use super::guest_log::Callee;
 use super::host::Host;
 use super::live::Live;
 use super::manifest::Manifest;
@@ -42,13 +42,13 @@ impl Module {
         upload_bytes: usize,
     ) -> Result<Self, Refused> {
         let name = "describe".into();
-        let handler = Handler {
+        let callee = Callee {
             kind: "export",
             name,
             id: "upload".into(),
             module: hash,
         };
-        let mut store = host.store(host.settings.describe_budget(), handler);
+        let mut store = host.store(host.settings.describe_budget(), callee);
         let (instance, text) =
             describe(&pre, &mut store).map_err(|error| refused(store.data(), &error))?;
         let module = Self {
@@ -72,13 +72,13 @@ impl Module {
         let stopwatch = Stopwatch::start();
         let name = call.name.as_str().into();
         let id = call.request_id.clone();
-        let handler = Handler {
+        let callee = Callee {
             kind: "query",
             name,
             id,
             module: self.hash,
         };
-        let (mut store, instance) = self.start(self.host.settings.query_budget(), handler)?;
+        let (mut store, instance) = self.start(self.host.settings.query_budget(), callee)?;
         let snapshot = Snapshot {
             state,
             request_time_ms: call.request_time_ms,
@@ -140,9 +140,9 @@ impl Module {
     pub(super) fn start(
         &self,
         budget: Budget,
-        handler: Handler,
+        callee: Callee,
     ) -> Result<(Store<Guest>, Instance), CallError> {
-        let mut store = self.host.store(budget, handler);
+        let mut store = self.host.store(budget, callee);
         match self.pre.instantiate(&mut store) {
             Ok(instance) => Ok((store, instance)),
             Err(error) => Err(outcome::of_error(store.data(), &error)),

@@ -9,7 +9,7 @@ use super::contract::types;
 use super::engine::WASM_STACK_BYTES;
 use super::fault::Fault;
 use super::guest::Guest;
-use super::guest_log::Handler;
+use super::guest_log::Callee;
 use crate::transaction::{NewEvent, Refusal, check_json};
 use crate::value::{Failure, Value};
 
@@ -53,32 +53,31 @@ pub(super) fn of_return(
     guest: &Guest,
     returned: Result<types::Value, types::Failure>,
 ) -> Result<Value, CallError> {
-    let handler = guest.log.handler();
+    let callee = guest.log.callee();
     match returned {
-        Ok(value) => result(guest, handler, value.into()),
-        Err(failure) => Err(rejection(guest, handler, failure)),
+        Ok(value) => result(guest, callee, value.into()),
+        Err(failure) => Err(rejection(guest, callee, failure)),
     }
 }
 
-fn result(guest: &Guest, handler: &Handler, value: Value) -> Result<Value, CallError> {
-    check_output(guest, handler, value.len())?;
+fn result(guest: &Guest, callee: &Callee, value: Value) -> Result<Value, CallError> {
+    check_output(guest, callee, value.len())?;
     if let Value::Json(text) = &value {
         check_json(text).map_err(|refusal| {
             failed(
                 refusal.code(),
-                format!("{handler} returned an invalid result: {refusal}"),
+                format!("{callee} returned an invalid result: {refusal}"),
             )
         })?;
     }
     Ok(value)
 }
 
-fn rejection(guest: &Guest, handler: &Handler, failure: types::Failure) -> CallError {
-    if let Err(error) = check_output(guest, handler, failure_bytes(&failure)) {
+fn rejection(guest: &Guest, callee: &Callee, failure: types::Failure) -> CallError {
+    if let Err(error) = check_output(guest, callee, failure_bytes(&failure)) {
         return error;
     }
-    let invalid =
-        |what: String| failed("invalid-failure", format!("{handler} refused with {what}"));
+    let invalid = |what: String| failed("invalid-failure", format!("{callee} refused with {what}"));
     if !is_code(&failure.code) {
         let code: String = failure.code.chars().take(CODE_BYTES_MAX).collect();
         return invalid(format!(
@@ -98,10 +97,10 @@ fn rejection(guest: &Guest, handler: &Handler, failure: types::Failure) -> CallE
     }
 }
 
-fn check_output(guest: &Guest, handler: &Handler, bytes: usize) -> Result<(), CallError> {
+fn check_output(guest: &Guest, callee: &Callee, bytes: usize) -> Result<(), CallError> {
     let bytes_max = guest.budget.output_bytes_max;
     if bytes > bytes_max {
-        let message = format!("{handler} returned {bytes} bytes; the limit is {bytes_max}");
+        let message = format!("{callee} returned {bytes} bytes; the limit is {bytes_max}");
         return Err(failed("output-too-large", message));
     }
     Ok(())
@@ -130,64 +129,64 @@ fn is_code(text: &str) -> bool {
 /// What to make of a call that did not return, or of an instance that did not
 /// come to be.
 pub(super) fn of_error(guest: &Guest, error: &wasmtime::Error) -> CallError {
-    let handler = guest.log.handler();
-    debug!(module = %handler.module, name = %handler.name, id = %handler.id, "{error:?}");
+    let callee = guest.log.callee();
+    debug!(module = %callee.module, name = %callee.name, id = %callee.id, "{error:?}");
     if let Some(fault) = error.downcast_ref::<Fault>() {
         return match fault.code() {
-            Some(code) => failed(code, format!("{handler} was stopped: {fault}")),
+            Some(code) => failed(code, format!("{callee} was stopped: {fault}")),
             None => CallError::Host(fault.to_string()),
         };
     }
     if let Some(trap) = error.downcast_ref::<Trap>() {
-        return of_trap(guest, handler, *trap);
+        return of_trap(guest, callee, *trap);
     }
     if error.is::<PoolConcurrencyLimitError>() {
-        return CallError::Host(format!("no instance is free for {handler}: {error}"));
+        return CallError::Host(format!("no instance is free for {callee}: {error}"));
     }
     if error.is::<OutOfMemory>() || error.is::<std::io::Error>() {
-        return CallError::Host(format!("no memory for {handler}: {error}"));
+        return CallError::Host(format!("no memory for {callee}: {error}"));
     }
-    of_text(guest, handler, &error.root_cause().to_string())
+    of_text(guest, callee, &error.root_cause().to_string())
 }
 
-fn of_trap(guest: &Guest, handler: &Handler, trap: Trap) -> CallError {
+fn of_trap(guest: &Guest, callee: &Callee, trap: Trap) -> CallError {
     match trap {
         Trap::Interrupt => {
             let deadline = guest.budget.deadline;
             failed(
                 "deadline",
-                format!("{handler} was stopped: it ran longer than {deadline:?}"),
+                format!("{callee} was stopped: it ran longer than {deadline:?}"),
             )
         }
         Trap::StackOverflow => failed(
             "stack-overflow",
-            format!("{handler} was stopped: its stack needs more than {WASM_STACK_BYTES} bytes"),
+            format!("{callee} was stopped: its stack needs more than {WASM_STACK_BYTES} bytes"),
         ),
-        _ => trapped(guest, handler, &trap.to_string()),
+        _ => trapped(guest, callee, &trap.to_string()),
     }
 }
 
 /// Two limits of wasmtime's own have no type to be told by; a test of each holds
 /// these words in place.
-fn of_text(guest: &Guest, handler: &Handler, text: &str) -> CallError {
+fn of_text(guest: &Guest, callee: &Callee, text: &str) -> CallError {
     if text.contains("fuel allocated for hostcalls") {
         let bytes_max = guest.budget.transfer_bytes_max();
         let message = format!(
-            "{handler} was stopped: it passed more than {bytes_max} bytes to the server at once"
+            "{callee} was stopped: it passed more than {bytes_max} bytes to the server at once"
         );
         return failed("output-too-large", message);
     }
     if text.contains("handle limit exceeded") {
-        let message = format!("{handler} was stopped: it holds more handles than it may");
+        let message = format!("{callee} was stopped: it holds more handles than it may");
         return failed("handle-limit", message);
     }
-    trapped(guest, handler, text)
+    trapped(guest, callee, text)
 }
 
-fn trapped(guest: &Guest, handler: &Handler, reason: &str) -> CallError {
+fn trapped(guest: &Guest, callee: &Callee, reason: &str) -> CallError {
     let message = match guest.log.last_error() {
-        Some(words) => format!("{handler} trapped: {words} ({reason})"),
-        None => format!("{handler} trapped: {reason}"),
+        Some(words) => format!("{callee} trapped: {words} ({reason})"),
+        None => format!("{callee} trapped: {reason}"),
     };
     failed("trapped", message)
 }

@@ -1,12 +1,15 @@
 //! The directory of a log: names of files, and what makes them survive a crash.
 //! Knows nothing of what is in them.
 
-use std::fs::{self, File};
-use std::io;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crate::log::Error;
 use crate::value::Sequence;
+
+/// How much of a file is copied at once.
+const COPY_BYTES: usize = 1 << 20;
 
 /// A file that has a segment's name.
 #[derive(Debug, Clone)]
@@ -78,6 +81,43 @@ pub(super) fn remove_unfinished(dir: &Path) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Writes a file's bytes over themselves and syncs, so that what reading it shows
+/// is what the disk has.
+///
+/// After a failed sync the system may keep pages in memory as if they had been
+/// written, and after a killed process it has pages that never were. Reading a log
+/// from those would promise what a power failure takes away. The same bytes in the
+/// same place are safe to write: cut off anywhere, a page is as it was or as it
+/// should have been.
+pub(super) fn write_again(path: &Path) -> Result<(), Error> {
+    let file = File::options().read(true).write(true).open(path);
+    let mut file = file.map_err(|error| failed(path, "open the segment", error))?;
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => Error::InUse {
+            place: path.display().to_string(),
+        },
+        TryLockError::Error(error) => failed(path, "lock the segment", error),
+    })?;
+    copy_onto_itself(&mut file)
+        .and_then(|()| file.sync_all())
+        .map_err(|error| failed(path, "write the segment again", error))
+}
+
+fn copy_onto_itself(file: &mut File) -> io::Result<()> {
+    let mut buffer = vec![0; COPY_BYTES];
+    let mut offset = 0;
+    loop {
+        file.seek(SeekFrom::Start(offset))?;
+        let n_read = file.read(&mut buffer)?;
+        let Some(read @ [_, ..]) = buffer.get(..n_read) else {
+            return Ok(());
+        };
+        file.seek(SeekFrom::Start(offset))?;
+        file.write_all(read)?;
+        offset += n_read as u64;
+    }
 }
 
 pub(super) fn failed(place: &Path, operation: &'static str, error: io::Error) -> Error {

@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use redb::{
-    Builder, Database, Durability, ReadOnlyDatabase, ReadableTable, TableDefinition,
+    Builder, Database, DatabaseError, Durability, ReadOnlyDatabase, ReadableTable, TableDefinition,
     WriteTransaction,
 };
 
@@ -70,8 +70,17 @@ impl Active {
         Ok(Self { path, database })
     }
 
-    /// Opens a segment to go on writing, repairing it if it was not closed cleanly.
+    /// Opens a segment to go on writing. If it was not closed cleanly, it is repaired
+    /// first, and whatever of it is only in the system's memory is written.
     pub(super) fn open(path: &Path, cache_bytes: usize) -> Result<Self, Error> {
+        let is_clean = guarded(path, "open the segment", || match open_sealed(path) {
+            Ok(_) => Ok(true),
+            Err(DatabaseError::RepairAborted) => Ok(false),
+            Err(error) => Err(error.into()),
+        })?;
+        if !is_clean {
+            directory::write_again(path)?;
+        }
         let place = path.display().to_string();
         let database = guarded(path, "open the segment", || {
             let mut builder = Builder::new();
@@ -132,11 +141,7 @@ impl Active {
 impl Sealed {
     /// Opens a segment to read it; refused if it was not closed cleanly.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        let database = guarded(path, "open the segment", || {
-            Ok(Builder::new()
-                .set_cache_size(SEALED_CACHE_BYTES)
-                .open_read_only(path)?)
-        })?;
+        let database = guarded(path, "open the segment", || Ok(open_sealed(path)?))?;
         Ok(Self {
             path: path.into(),
             database,
@@ -196,7 +201,8 @@ impl<D: Readable> SegmentFile<D> {
         for number in first..=last {
             // `each` stays outside the guard: a panic there is not the file's.
             let round = guarded(&self.path, "read a round", || Ok(rounds.get(number)?))?;
-            let round = round.ok_or_else(|| self.missing(number))?;
+            let missing = || damaged(&self.path, format!("round {number} is missing"));
+            let round = round.ok_or_else(missing)?;
             each(number, round.value(), last)?;
         }
         Ok(())
@@ -229,6 +235,12 @@ impl<D> fmt::Debug for SegmentFile<D> {
             .field("path", &self.path)
             .finish_non_exhaustive()
     }
+}
+
+fn open_sealed(path: &Path) -> Result<ReadOnlyDatabase, DatabaseError> {
+    Builder::new()
+        .set_cache_size(SEALED_CACHE_BYTES)
+        .open_read_only(path)
 }
 
 /// One transaction, durable when `Ok`.
@@ -268,7 +280,7 @@ fn classify(path: &Path, operation: &'static str, error: redb::Error) -> Error {
     let place = path.display().to_string();
     match error {
         redb::Error::DatabaseAlreadyOpen => Error::InUse { place },
-        redb::Error::RepairAborted => damaged(path, "it was not closed cleanly, as it should be"),
+        redb::Error::RepairAborted => damaged(path, "it was not closed cleanly"),
         redb::Error::Io(error) if !matches!(error.kind(), InvalidData | UnexpectedEof) => {
             directory::failed(path, operation, error)
         }

@@ -44,17 +44,16 @@ impl<'a, 'v> Opening<'a, 'v> {
         }
     }
 
-    /// Reads a segment that is not the newest.
-    pub(super) fn read_sealed(&mut self, segment: &Segment) -> Result<(), Error> {
+    /// Reads a segment that is not the newest, because `next` is there.
+    pub(super) fn read_sealed(&mut self, segment: &Segment, next: &Segment) -> Result<(), Error> {
         let sealed = Sealed::open(&segment.path)?;
-        match self.read(segment, &sealed)? {
-            Some(_) => Ok(()),
-            None => Err(damaged(
-                &segment.path,
-                "later files follow, but it has no end",
-                RESTORE,
-            )),
+        if self.read(segment, &sealed)?.is_some() {
+            return Ok(());
         }
+        let next = directory::file_name(next.first_sequence);
+        let what =
+            format!("its end is not sealed, so it is an older copy or {next} is not its own");
+        Err(damaged(&segment.path, what, SORT_OUT))
     }
 
     /// Reads the newest segment, repairing it first if it was not closed cleanly.
@@ -172,11 +171,13 @@ fn check_next(
         return Err(damaged(&segment.path, what, SORT_OUT));
     }
     if meta.previous.as_deref() != Some(previous.file_name.as_str()) {
-        let continues = meta.previous.as_deref().unwrap_or("nothing");
-        let what = format!(
-            "it continues {continues}, but after {} it is next",
-            previous.file_name
-        );
+        let what = match &meta.previous {
+            Some(missing) => format!("it continues {missing}, which is missing"),
+            None => format!(
+                "it is the first of a log, but {} is here",
+                previous.file_name
+            ),
+        };
         return Err(damaged(&segment.path, what, COMPLETE));
     }
     let meta_tail = Tail {
@@ -185,7 +186,7 @@ fn check_next(
     };
     if meta_tail != tail || meta.first_sequence != follower.next_sequence() {
         let what = format!(
-            "it continues {} after round {}, but that file ends with another round {}",
+            "it continues {} after a round {}, but that file ends with another round {}",
             previous.file_name, meta_tail.number, tail.number
         );
         return Err(damaged(

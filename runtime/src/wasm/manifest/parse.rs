@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use super::{
     CONTRACT, DESCRIPTION_BYTES_MAX, EVENT_TYPE_BYTES_MAX, EVENTS_MAX, EventType, HANDLERS_MAX,
-    Handler, MANIFEST_BYTES_MAX, Manifest, SCHEMA_BYTES_MAX, TABLES_MAX, Table,
+    Handler, MANIFEST_BYTES_MAX, Manifest, SCHEMA_BYTES_MAX, TABLES_MAX, Table, is_compatible,
 };
 use crate::transaction::check_json;
 use crate::value::Name;
@@ -61,7 +61,6 @@ impl Manifest {
     }
 }
 
-/// The same minor version: before 1.0.0 a minor version may break.
 fn check_contract(contract: &str) -> Result<(), Refused> {
     if contract.is_empty() {
         return Err(invalid(
@@ -69,8 +68,7 @@ fn check_contract(contract: &str) -> Result<(), Refused> {
             format!("is missing; write \"{CONTRACT}\""),
         ));
     }
-    let line = |version: &str| version.rsplit_once('.').map(|(line, _)| line.to_owned());
-    if line(contract) != line(CONTRACT) {
+    if !is_compatible(contract) {
         return Err(Refused::WrongContract(format!(
             "the manifest is for version {contract:?} of the contract and this server has \
              {CONTRACT}; build the module with the SDK of this server's version"

@@ -2,7 +2,7 @@
 
 use super::survey::Survey;
 use crate::wasm::Refused;
-use crate::wasm::manifest::CONTRACT;
+use crate::wasm::manifest::{CONTRACT, is_compatible};
 
 const PACKAGE: &str = "chancery:app/";
 /// The interfaces a module may import. Further exports, such as QuickJS's
@@ -50,11 +50,9 @@ fn check_contract(import: &str) -> Result<(), Refused> {
     check_version(import)
 }
 
-/// The same minor version as the server's: before 1.0.0 a minor version may break.
 fn check_version(name: &str) -> Result<(), Refused> {
-    let line = |version: &str| version.rsplit_once('.').map(|(line, _)| line.to_owned());
     let version = name.rsplit_once('@').map_or("", |(_, version)| version);
-    if line(version) != line(CONTRACT) {
+    if !is_compatible(version) {
         return Err(Refused::WrongContract(format!(
             "the module uses `{name}`, and this server has version {CONTRACT} of the contract; \
              build it with the SDK of this server's version"

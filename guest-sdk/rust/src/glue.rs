@@ -1,0 +1,108 @@
+//! The exports of the contract, for any app. Only WebAssembly has them.
+
+use std::marker::PhantomData;
+use std::panic::{self, PanicHookInfo};
+use std::sync::Once;
+
+use crate::bindings::chancery::app::{store, types};
+use crate::bindings::exports::chancery::app::{commands, manifest, queries};
+use crate::{App, Command, QueryRequest, Rejection, Snapshot, Transaction, Value, host, log};
+
+/// What [`app!`](crate::app!) exports.
+#[derive(Debug)]
+pub struct Component<A>(PhantomData<A>);
+
+impl<A: App> manifest::Guest for Component<A> {
+    fn describe() -> String {
+        report_panics();
+        crate::manifest::describe(A::DEFINITION)
+    }
+}
+
+impl<A: App> queries::Guest for Component<A> {
+    fn query(
+        snapshot: store::Snapshot,
+        request: types::QueryRequest,
+    ) -> Result<types::Value, types::Failure> {
+        report_panics();
+        let types::QueryRequest {
+            name,
+            input,
+            caller,
+            metadata,
+        } = request;
+        let request = QueryRequest {
+            name,
+            input,
+            caller,
+            metadata,
+        };
+        let snapshot = Snapshot::new(host::Snapshot(snapshot), request);
+        export(A::DEFINITION.query(&snapshot))
+    }
+}
+
+impl<A: App> commands::Guest for Component<A> {
+    fn execute(
+        transaction: store::Transaction,
+        command: types::Command,
+    ) -> Result<types::Value, types::Failure> {
+        report_panics();
+        let mut transaction = Transaction::new(host::Transaction(transaction), command.into());
+        export(A::DEFINITION.execute(&mut transaction))
+    }
+}
+
+fn export(result: Result<Value, Rejection>) -> Result<types::Value, types::Failure> {
+    result.map(types::Value::from).map_err(types::Failure::from)
+}
+
+/// A panic becomes a trap, which says nothing; the log line says why.
+fn report_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        panic::set_hook(Box::new(|info: &PanicHookInfo<'_>| {
+            let message = info.payload_as_str().unwrap_or("a panic without a message");
+            match info.location() {
+                Some(place) => log::error(format!("{message} ({place})")),
+                None => log::error(message),
+            }
+        }));
+    });
+}
+
+impl From<types::Command> for Command {
+    fn from(command: types::Command) -> Self {
+        Self {
+            id: command.id,
+            name: command.name,
+            input: command.input,
+            sequence: command.sequence,
+            time_ms: command.time_ms,
+            scheduled_for_ms: command.scheduled_for_ms,
+            basis: command.basis,
+            caller: command.caller,
+            correlation_id: command.correlation_id,
+            causation_id: command.causation_id,
+            metadata: command.metadata,
+        }
+    }
+}
+
+impl From<Rejection> for types::Failure {
+    fn from(rejection: Rejection) -> Self {
+        let Rejection {
+            code,
+            message,
+            details,
+            events,
+        } = rejection;
+        let events = events.into_iter().map(types::NewEvent::from).collect();
+        Self {
+            code,
+            message,
+            details,
+            events,
+        }
+    }
+}

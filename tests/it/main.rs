@@ -1,0 +1,6 @@
+//! The integration tests of Chancery, in one binary.
+
+mod deploy;
+mod generations;
+mod lane;
+mod snapshots;
