@@ -239,7 +239,8 @@ impl Layers {
         }
         let variable = key.variable();
         // An empty variable is how a shell unsets one for a single command.
-        let set = self.environment.iter().find(|(name, text)| *name == variable && !text.is_empty());
+        let set =
+            self.environment.iter().find(|(name, text)| *name == variable && !text.is_empty());
         if let Some((_, text)) = set {
             return Some((text.clone(), Source::Environment(variable)));
         }

@@ -120,9 +120,14 @@ fn only_this_machine_may_connect_unless_the_operator_insists() {
 #[test]
 fn a_server_is_an_address_without_path_or_tls() {
     let refused = |text| ServerUrl::parse(text).expect_err("refused");
-    assert_eq!(ServerUrl::parse("http://localhost:8080/").expect("valid").as_str(), "http://localhost:8080");
+    assert_eq!(
+        ServerUrl::parse("http://localhost:8080/").expect("valid").as_str(),
+        "http://localhost:8080"
+    );
     insta::assert_snapshot!(refused("https://example.org"), @"this client speaks no TLS yet; use http:// on this machine or a tunnel");
-    for text in ["localhost:7070", "http://", "http://a/b", "http://a?b", "http://me@a", "ftp://a", ""] {
+    for text in
+        ["localhost:7070", "http://", "http://a/b", "http://a?b", "http://me@a", "ftp://a", ""]
+    {
         assert!(ServerUrl::parse(text).is_err(), "{text}");
     }
 }

@@ -187,7 +187,7 @@ fn scaled(text: &str, units: Units) -> Option<u64> {
 }
 
 fn in_largest_unit(number: u64, units: Units) -> String {
-    let fits = units.iter().find(|(_, scale)| number >= *scale && number % scale == 0);
+    let fits = units.iter().find(|(_, scale)| number >= *scale && number.is_multiple_of(*scale));
     match fits.or(units.iter().find(|(_, scale)| *scale == 1)) {
         Some((unit, scale)) => format!("{}{unit}", number / scale),
         None => number.to_string(),
