@@ -34,6 +34,8 @@ pub struct Catalog {
 pub struct Deployed {
     /// The module's name.
     pub name: Name,
+    /// App and module, such as `main/shop`, for log lines.
+    pub label: Arc<str>,
     /// The compiled module.
     pub module: Arc<wasm::Module>,
     /// When and by which entry it was deployed.
@@ -83,20 +85,15 @@ impl Catalog {
     /// # Errors
     /// [`Error`]: the app cannot run until it is mended.
     pub fn of(state: &State, modules: &Modules, before: &Self) -> Result<Self, Error> {
-        let mut catalog = Self {
-            tables: rows::read_tables(state)?,
-            ..Self::default()
-        };
+        let mut catalog = Self { tables: rows::read_tables(state)?, ..Self::default() };
         for (name, row) in rows::read_modules(state)? {
             let deployed = match before.modules.get(&name) {
                 Some(deployed) if deployed.row == row => Arc::clone(deployed),
                 _ => {
                     let module = modules.load(row.hash);
-                    let module = module.map_err(|source| Error::Module {
-                        name: name.clone(),
-                        source,
-                    })?;
-                    let deployed = Deployed::new(name.clone(), module, row);
+                    let module =
+                        module.map_err(|source| Error::Module { name: name.clone(), source })?;
+                    let deployed = Deployed::new(modules.app(), name.clone(), module, row);
                     Arc::new(deployed.map_err(|reason| Error::Schema { name, reason })?)
                 }
             };
@@ -106,7 +103,7 @@ impl Catalog {
     }
 
     fn add(&mut self, deployed: Arc<Deployed>) {
-        for command in deployed.commands.keys() {
+        for command in deployed.open_commands() {
             self.commands.insert(command.clone(), Arc::clone(&deployed));
         }
         for query in deployed.queries.keys() {
@@ -160,19 +157,25 @@ impl Deployed {
     ///
     /// # Errors
     /// Which schema of the manifest cannot be used, and why.
-    pub fn new(name: Name, module: Arc<wasm::Module>, row: ModuleRow) -> Result<Self, String> {
+    pub fn new(
+        app: &Name,
+        name: Name,
+        module: Arc<wasm::Module>,
+        row: ModuleRow,
+    ) -> Result<Self, String> {
         let manifest = module.manifest();
         let commands = compile("commands", &manifest.commands)?;
         let queries = compile("queries", &manifest.queries)?;
         let tables = Arc::new(manifest.tables.keys().cloned().collect());
-        Ok(Self {
-            name,
-            module,
-            row,
-            tables,
-            commands,
-            queries,
-        })
+        let label = format!("{app}/{name}").into();
+        Ok(Self { name, label, module, row, tables, commands, queries })
+    }
+
+    /// The commands that clients may submit: all but the one that runs when the
+    /// module is deployed, which must not run again whenever somebody likes.
+    pub fn open_commands(&self) -> impl Iterator<Item = &Name> {
+        let reserved = self.manifest().on_deploy.as_ref();
+        self.manifest().commands.keys().filter(move |name| Some(*name) != reserved)
     }
 
     /// The SHA-256 of the uploaded bytes.
@@ -212,10 +215,7 @@ fn compile(
     handlers: &BTreeMap<Name, wasm::Handler>,
 ) -> Result<HashMap<Name, Schema>, String> {
     let compiled = handlers.iter().map(|(name, handler)| {
-        let text = handler
-            .input
-            .as_deref()
-            .map_or("true", |schema| schema.get());
+        let text = handler.input.as_deref().map_or("true", |schema| schema.get());
         let schema = Schema::compile(text)
             .map_err(|reason| format!("{kind}.{name}.input is not a JSON Schema: {reason}"))?;
         Ok((name.clone(), schema))

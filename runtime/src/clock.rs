@@ -30,9 +30,7 @@ impl Clock {
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the place")]
     pub fn system() -> Self {
-        Self(Source::System {
-            start: Instant::now(),
-        })
+        Self(Source::System { start: Instant::now() })
     }
 
     /// A clock for tests, and the hands to move it by.

@@ -19,11 +19,11 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 pub use app::{App, At};
-pub use command::{CommandRequest, DryRun, Progressed, Submitted};
+pub use command::{CommandRequest, DryRun, Progressed, ReceiptPage, Submitted};
 pub use deploy::{Deployment, Upload};
 pub use error::{Error, suggest};
 pub use query::{Answer, QueryRequest};
-pub use table::{RowPage, TableInfo};
+pub use table::{PageOf, RowPage, TableInfo};
 
 use crate::clock::Clock;
 use crate::snapshot::Reaper;
@@ -131,15 +131,7 @@ impl Engine {
             compiles_in: Semaphore::new(settings.compiles_max + settings.compiles_waiting_max),
         });
         let apps = RwLock::default();
-        let engine = Self {
-            settings,
-            clock,
-            host,
-            reaper,
-            gates,
-            apps,
-            _lock: lock,
-        };
+        let engine = Self { settings, clock, host, reaper, gates, apps, _lock: lock };
         for name in names_in(&apps_directory)? {
             let app = engine.open_app(&name)?;
             tracing::info!(app = %name, sequence = %app.snapshots().current().state.sequence(), "recovered");
@@ -167,10 +159,13 @@ impl Engine {
         Ok((app, Existed::No))
     }
 
-    /// Closes all apps in order; waits for what is sequenced as long as `within`.
+    /// Closes all apps in order; waits for what is sequenced as long as `within`,
+    /// over all of them.
     pub fn close(&self, within: Duration) {
+        let deadline = self.clock.elapsed() + within;
         for app in self.apps() {
-            app.lane().close(within);
+            let left = deadline.saturating_sub(self.clock.elapsed());
+            app.lane().close(left);
         }
     }
 
@@ -226,9 +221,7 @@ fn lock(data: &Path) -> Result<File, Error> {
     let file = File::create(&path).map_err(|source| io_error("create", &path, source))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::InUse {
-            data: data.to_owned(),
-        }),
+        Err(TryLockError::WouldBlock) => Err(Error::InUse { data: data.to_owned() }),
         Err(TryLockError::Error(source)) => Err(io_error("lock", &path, source)),
     }
 }
@@ -250,9 +243,5 @@ fn names_in(directory: &Path) -> Result<Vec<Name>, Error> {
 }
 
 fn io_error(action: &'static str, path: &Path, source: std::io::Error) -> Error {
-    Error::Io {
-        action,
-        path: path.to_owned(),
-        source,
-    }
+    Error::Io { action, path: path.to_owned(), source }
 }

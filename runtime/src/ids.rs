@@ -55,10 +55,7 @@ pub struct Ids {
 impl Ids {
     /// Remembers an id.
     pub fn insert(&mut self, id: Uuid, time_ms: u64, seen: Seen) {
-        self.hours
-            .entry(time_ms / HOUR_MS)
-            .or_default()
-            .insert(id, seen);
+        self.hours.entry(time_ms / HOUR_MS).or_default().insert(id, seen);
     }
 
     /// Forgets the hours that lie wholly below the floor.
@@ -109,11 +106,7 @@ impl Floor {
     /// clock by [`CATCH_UP_MAX`] at most.
     #[must_use]
     pub fn resume(clock: &Clock, window: Duration, recorded_ms: u64) -> Self {
-        let mut floor = Self {
-            floor_ms: recorded_ms,
-            window,
-            moved: clock.elapsed(),
-        };
+        let mut floor = Self { floor_ms: recorded_ms, window, moved: clock.elapsed() };
         floor.rise_by(clock, CATCH_UP_MAX);
         floor
     }
@@ -122,11 +115,7 @@ impl Floor {
     #[must_use]
     pub fn confirmed(clock: &Clock, window: Duration) -> Self {
         let floor_ms = clock.wall_ms().saturating_sub(millis(window));
-        Self {
-            floor_ms,
-            window,
-            moved: clock.elapsed(),
-        }
+        Self { floor_ms, window, moved: clock.elapsed() }
     }
 
     /// Lets the floor follow the time that passed, never beyond the window.
@@ -153,9 +142,7 @@ impl Floor {
     /// [`OutOfWindow`].
     pub fn check(&self, time_ms: u64, now_ms: u64) -> Result<(), OutOfWindow> {
         if time_ms < self.floor_ms {
-            return Err(OutOfWindow::Expired {
-                floor_ms: self.floor_ms,
-            });
+            return Err(OutOfWindow::Expired { floor_ms: self.floor_ms });
         }
         if time_ms > now_ms.saturating_add(millis(AHEAD_MAX)) {
             return Err(OutOfWindow::Ahead { now_ms });
@@ -207,45 +194,26 @@ mod tests {
         let (clock, _) = Clock::manual(NOW);
         let floor = Floor::new(&clock, DAY);
         assert_eq!(floor.check(floor.ms(), NOW), Ok(()));
-        let expired = OutOfWindow::Expired {
-            floor_ms: floor.ms(),
-        };
+        let expired = OutOfWindow::Expired { floor_ms: floor.ms() };
         assert_eq!(floor.check(floor.ms() - 1, NOW), Err(expired));
         let ahead = millis(AHEAD_MAX);
         assert_eq!(floor.check(NOW + ahead, NOW), Ok(()));
-        assert_eq!(
-            floor.check(NOW + ahead + 1, NOW),
-            Err(OutOfWindow::Ahead { now_ms: NOW })
-        );
+        assert_eq!(floor.check(NOW + ahead + 1, NOW), Err(OutOfWindow::Ahead { now_ms: NOW }));
     }
 
     #[test]
     fn i2_what_is_above_the_floor_is_never_forgotten() {
         let mut ids = Ids::default();
-        let seen = Seen {
-            sequence: Sequence(1),
-            fingerprint: Hash([0; 32]),
-        };
+        let seen = Seen { sequence: Sequence(1), fingerprint: Hash([0; 32]) };
         for minutes in 0..600 {
-            ids.insert(
-                Uuid::from_u128(u128::from(minutes)),
-                NOW + minutes * 60_000,
-                seen,
-            );
+            ids.insert(Uuid::from_u128(u128::from(minutes)), NOW + minutes * 60_000, seen);
         }
         let floor = NOW + 300 * 60_000;
         ids.forget_below(floor);
         for minutes in 300..600 {
             let time = NOW + minutes * 60_000;
-            assert_eq!(
-                ids.get(Uuid::from_u128(u128::from(minutes)), time),
-                Some(seen)
-            );
+            assert_eq!(ids.get(Uuid::from_u128(u128::from(minutes)), time), Some(seen));
         }
-        assert!(
-            ids.len() < 361,
-            "whole hours below the floor are gone: {}",
-            ids.len()
-        );
+        assert!(ids.len() < 361, "whole hours below the floor are gone: {}", ids.len());
     }
 }

@@ -22,6 +22,7 @@
 
 mod committer;
 mod deploy;
+mod execute;
 mod executor;
 pub mod fingerprint;
 mod flight;
@@ -34,7 +35,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-pub use executor::try_command;
+pub use execute::try_command;
 pub use flight::{Answer, Flight};
 pub use inbox::{Refusal, Submission, Ticket};
 
@@ -225,21 +226,13 @@ impl Lane {
         let (slot, mark) =
             Slot::open(&parts.slot).map_err(|source| slot_error(&app, &parts.slot, source))?;
         let recovered = recovery::recover(&*parts.storage);
-        let recovered = recovered.map_err(|source| Error::Recovery {
-            app: app.clone(),
-            source,
-        })?;
+        let recovered = recovered.map_err(|source| Error::Recovery { app: app.clone(), source })?;
         let catalog = Catalog::of(&recovered.state, &parts.modules, &Catalog::default());
-        let catalog = catalog.map_err(|source| Error::Catalog {
-            app: app.clone(),
-            source,
-        })?;
+        let catalog = catalog.map_err(|source| Error::Catalog { app: app.clone(), source })?;
         let floor = first_floor(&settings, &parts.clock, &recovered);
         let shared = assemble(settings, parts, recovered, Arc::new(catalog), floor, slot);
         let lane = Self(Arc::new(shared));
-        lane.0
-            .count_attempt(mark)
-            .map_err(|source| Error::Log { app, source })?;
+        lane.0.count_attempt(mark).map_err(|source| Error::Log { app, source })?;
         lane.0.start_if_needed(&mut lane.0.inbox());
         Ok(lane)
     }
@@ -251,13 +244,7 @@ impl Lane {
     pub fn submit(&self, submission: Submission) -> Result<Ticket, Refusal> {
         let mut inbox = self.0.inbox();
         let ticket = inbox.submit(&self.0.settings, &self.0.clock, submission)?;
-        if matches!(
-            ticket,
-            Ticket::Flying {
-                replayed: false,
-                ..
-            }
-        ) {
+        if matches!(ticket, Ticket::Flying { replayed: false, .. }) {
             self.0.start_if_needed(&mut inbox);
             self.0.work.notify_one();
             self.0.fresh.notify_one();
@@ -383,10 +370,7 @@ fn assemble(
     floor: Floor,
     slot: Slot,
 ) -> Shared {
-    let first = Snapshot {
-        state: recovered.state.clone(),
-        catalog: Arc::clone(&catalog),
-    };
+    let first = Snapshot { state: recovered.state.clone(), catalog: Arc::clone(&catalog) };
     let snapshots = Arc::new(Snapshots::new(
         recovered.history,
         first,
@@ -396,10 +380,7 @@ fn assemble(
         parts.reaper,
     ));
     let receipts = Receipts::new(recovered.index, recovered.log.reader());
-    let end = End {
-        last: receipts.last(),
-        time_ms: recovered.time_ms,
-    };
+    let end = End { last: receipts.last(), time_ms: recovered.time_ms };
     let inbox = Inbox::recovered(0, end, recovered.ids, floor, recovered.unfinished);
     let progress = Progress::at(0, recovered.state, catalog);
     let committer = Committer::new(recovered.log, recovered.history, recovered.tail);
@@ -424,21 +405,10 @@ fn assemble(
 impl Progress {
     fn at(generation: u64, head: State, catalog: Arc<Catalog>) -> Self {
         let finished = Vec::new();
-        Self {
-            generation,
-            head,
-            catalog,
-            finished,
-            finished_bytes: 0,
-            unshared_bytes: 0,
-        }
+        Self { generation, head, catalog, finished, finished_bytes: 0, unshared_bytes: 0 }
     }
 }
 
 fn slot_error(app: &Name, path: &std::path::Path, source: std::io::Error) -> Error {
-    Error::Slot {
-        app: app.clone(),
-        path: path.to_owned(),
-        source,
-    }
+    Error::Slot { app: app.clone(), path: path.to_owned(), source }
 }

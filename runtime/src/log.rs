@@ -115,10 +115,7 @@ pub struct Tail {
 
 impl Tail {
     /// The end of a log without rounds.
-    pub const START: Self = Self {
-        number: 0,
-        chain: CHAIN_START,
-    };
+    pub const START: Self = Self { number: 0, chain: CHAIN_START };
 }
 
 /// How far opening has come.

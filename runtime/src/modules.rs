@@ -11,12 +11,13 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use crate::value::Hash;
+use crate::value::{Hash, Name};
 use crate::wasm;
 
 /// The modules of one app.
 #[derive(Debug)]
 pub struct Modules {
+    app: Name,
     directory: PathBuf,
     host: Arc<wasm::Host>,
     /// Held weakly: the catalogs that use a module keep it.
@@ -59,17 +60,20 @@ pub enum Error {
 }
 
 impl Modules {
-    /// The modules kept in a directory, which is created if it is not there.
+    /// The modules of an app, kept in a directory that is created if it is not
+    /// there.
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn open(directory: PathBuf, host: Arc<wasm::Host>) -> Result<Self, Error> {
+    pub fn open(app: Name, directory: PathBuf, host: Arc<wasm::Host>) -> Result<Self, Error> {
         fs::create_dir_all(&directory).map_err(|source| io_error("create", &directory, source))?;
-        Ok(Self {
-            directory,
-            host,
-            compiled: Mutex::default(),
-        })
+        Ok(Self { app, directory, host, compiled: Mutex::default() })
+    }
+
+    /// Whose modules these are.
+    #[must_use]
+    pub fn app(&self) -> &Name {
+        &self.app
     }
 
     /// Checks and compiles an upload. Keeps nothing on disk.
@@ -113,10 +117,7 @@ impl Modules {
             return Ok(module);
         }
         let bytes = self.bytes(hash)?;
-        let module = self
-            .host
-            .load(&bytes)
-            .map_err(|reason| Error::Refused { hash, reason })?;
+        let module = self.host.load(&bytes).map_err(|reason| Error::Refused { hash, reason })?;
         self.remember(&module);
         Ok(module)
     }
@@ -163,9 +164,5 @@ fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn io_error(action: &'static str, path: &Path, source: io::Error) -> Error {
-    Error::Io {
-        action,
-        path: path.to_owned(),
-        source,
-    }
+    Error::Io { action, path: path.to_owned(), source }
 }

@@ -59,12 +59,7 @@ impl std::str::FromStr for Status {
     type Err = crate::value::Invalid;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let all = [
-            Self::Accepted,
-            Self::Succeeded,
-            Self::Rejected,
-            Self::Failed,
-        ];
+        let all = [Self::Accepted, Self::Succeeded, Self::Rejected, Self::Failed];
         let found = all.into_iter().find(|status| status.as_str() == text);
         found.ok_or_else(|| crate::value::Invalid {
             what: "status",
@@ -121,17 +116,9 @@ pub struct Index {
 impl Index {
     /// Notes the round of an entry. Entries come in order (I4).
     pub fn add_entry(&mut self, sequence: Sequence, round: u64) {
-        assert_eq!(
-            index(sequence),
-            self.places.len(),
-            "I4: entry {sequence} out of order"
-        );
+        assert_eq!(index(sequence), self.places.len(), "I4: entry {sequence} out of order");
         let status = Status::Accepted;
-        self.places.push(Place {
-            entry_round: round,
-            outcome_round: 0,
-            status,
-        });
+        self.places.push(Place { entry_round: round, outcome_round: 0, status });
     }
 
     /// Notes the round of an outcome.
@@ -169,10 +156,7 @@ impl Receipts {
     /// The receipts of a recovered log.
     #[must_use]
     pub fn new(index: Index, reader: Arc<dyn Reader>) -> Self {
-        Self {
-            index: RwLock::new(index),
-            reader: RwLock::new(reader),
-        }
+        Self { index: RwLock::new(index), reader: RwLock::new(reader) }
     }
 
     /// Starts over from a log that was opened again.
@@ -200,10 +184,7 @@ impl Receipts {
     /// The last entry that is durable.
     #[must_use]
     pub fn last(&self) -> Sequence {
-        self.index
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .last()
+        self.index.read().unwrap_or_else(PoisonError::into_inner).last()
     }
 
     /// The receipt of an entry; none if it is not durable yet.
@@ -211,39 +192,23 @@ impl Receipts {
     /// # Errors
     /// [`Error`] if the log cannot be read.
     pub fn read(&self, sequence: Sequence) -> Result<Option<Receipt>, Error> {
-        let place = self
-            .index
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(sequence);
+        let place = self.index.read().unwrap_or_else(PoisonError::into_inner).get(sequence);
         let Some(place) = place else { return Ok(None) };
         let damaged = |source| Error::Damaged { sequence, source };
         let bytes = self.round(sequence, place.entry_round)?;
         let entry = record::find_entry(&bytes, sequence).map_err(damaged)?;
-        let entry = entry.ok_or(Error::Missing {
-            sequence,
-            round: place.entry_round,
-        })?;
+        let entry = entry.ok_or(Error::Missing { sequence, round: place.entry_round })?;
         let entry = Arc::new(entry);
         if place.outcome_round == 0 {
-            return Ok(Some(Receipt {
-                entry,
-                outcome: None,
-            }));
+            return Ok(Some(Receipt { entry, outcome: None }));
         }
         let bytes = match place.outcome_round == place.entry_round {
             true => bytes,
             false => self.round(sequence, place.outcome_round)?,
         };
         let outcome = record::find_outcome(&bytes, sequence).map_err(damaged)?;
-        let outcome = outcome.ok_or(Error::Missing {
-            sequence,
-            round: place.outcome_round,
-        })?;
-        Ok(Some(Receipt {
-            entry,
-            outcome: Some(Arc::new(outcome)),
-        }))
+        let outcome = outcome.ok_or(Error::Missing { sequence, round: place.outcome_round })?;
+        Ok(Some(Receipt { entry, outcome: Some(Arc::new(outcome)) }))
     }
 
     /// Sequences of entries below `before`, the newest first, of one status or
@@ -263,8 +228,6 @@ impl Receipts {
 
     fn round(&self, sequence: Sequence, round: u64) -> Result<Vec<u8>, Error> {
         let reader = Arc::clone(&self.reader.read().unwrap_or_else(PoisonError::into_inner));
-        reader
-            .round(round)
-            .map_err(|source| Error::Log { sequence, source })
+        reader.round(round).map_err(|source| Error::Log { sequence, source })
     }
 }

@@ -102,11 +102,7 @@ impl Replay {
                     Ok(())
                 }
             };
-            taken.map_err(|what| Damage {
-                offset: 0,
-                record: Some(index),
-                what,
-            })?;
+            taken.map_err(|what| Damage { offset: 0, record: Some(index), what })?;
         }
         Ok(())
     }
@@ -114,22 +110,13 @@ impl Replay {
     fn entry(&mut self, round: u64, entry: Entry) -> Result<(), String> {
         let expected = self.index.last().next();
         if entry.sequence != expected {
-            return Err(format!(
-                "entry {} where {expected} was expected",
-                entry.sequence
-            ));
+            return Err(format!("entry {} where {expected} was expected", entry.sequence));
         }
         if entry.time_ms < self.time_ms {
-            return Err(format!(
-                "the time of entry {} is before the one before",
-                entry.sequence
-            ));
+            return Err(format!("the time of entry {} is before the one before", entry.sequence));
         }
         self.time_ms = entry.time_ms;
-        let seen = Seen {
-            sequence: entry.sequence,
-            fingerprint: entry.fingerprint,
-        };
+        let seen = Seen { sequence: entry.sequence, fingerprint: entry.fingerprint };
         self.ids.insert(entry.id, time_of(entry.id), seen);
         self.index.add_entry(entry.sequence, round);
         self.unfinished.push_back(entry);
@@ -141,17 +128,11 @@ impl Replay {
         let entry = self.unfinished.pop_front();
         let entry = entry.filter(|entry| entry.sequence == outcome.sequence);
         let Some(entry) = entry else {
-            return Err(format!(
-                "an outcome of entry {}, which is not next",
-                outcome.sequence
-            ));
+            return Err(format!("an outcome of entry {}, which is not next", outcome.sequence));
         };
         let step = step_of(&self.state, entry.sequence, entry.time_ms, outcome);
         let Some(step) = step else {
-            return Err(format!(
-                "the events of entry {} have a gap",
-                outcome.sequence
-            ));
+            return Err(format!("the events of entry {} have a gap", outcome.sequence));
         };
         self.state.apply(step, &outcome.changes);
         self.index.add_outcome(outcome, round);
@@ -169,9 +150,5 @@ pub fn step_of(state: &State, sequence: Sequence, time_ms: u64, outcome: &Outcom
             return None;
         }
     }
-    Some(Step {
-        sequence,
-        time_ms,
-        position,
-    })
+    Some(Step { sequence, time_ms, position })
 }

@@ -81,26 +81,20 @@ fn parse(text: &str) -> Result<Json, Refused> {
 }
 
 /// `serde_json` counts lines and columns; a byte offset is what a program needs.
-fn not_json(text: &str, error: &serde_json::Error) -> Refused {
+pub(crate) fn not_json(text: &str, error: &serde_json::Error) -> Refused {
     let line = error.line().saturating_sub(1);
     let before: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
     let offset = (before + error.column().saturating_sub(1)).min(text.len());
     let reason = error.to_string();
-    let reason = reason
-        .split(" at line ")
-        .next()
-        .unwrap_or_default()
-        .to_owned();
+    let reason = reason.split(" at line ").next().unwrap_or_default().to_owned();
     Refused::NotJson { reason, offset }
 }
 
 fn list(violations: &[Violation]) -> String {
-    let lines = violations
-        .iter()
-        .map(|violation| match violation.pointer.as_str() {
-            "" => violation.message.clone(),
-            pointer => format!("{pointer}: {}", violation.message),
-        });
+    let lines = violations.iter().map(|violation| match violation.pointer.as_str() {
+        "" => violation.message.clone(),
+        pointer => format!("{pointer}: {}", violation.message),
+    });
     lines.collect::<Vec<_>>().join("; ")
 }
 
@@ -112,27 +106,17 @@ mod tests {
     fn names_the_offset_of_what_is_not_json() {
         let schema = Schema::compile("{}").unwrap();
         let refused = schema.check("{\n  \"a\": nope}").unwrap_err();
-        let Refused::NotJson { offset, .. } = refused else {
-            panic!("{refused}")
-        };
+        let Refused::NotJson { offset, .. } = refused else { panic!("{refused}") };
         assert_eq!(offset, 10);
     }
 
     #[test]
     fn names_the_pointer_of_what_does_not_fit() {
         let text = r#"{"properties":{"a":{"items":{"type":"integer"}}},"required":["b"]}"#;
-        let refused = Schema::compile(text)
-            .unwrap()
-            .check(r#"{"a":[1,"x"]}"#)
-            .unwrap_err();
-        let Refused::Unfit(violations) = refused else {
-            panic!("{refused}")
-        };
+        let refused = Schema::compile(text).unwrap().check(r#"{"a":[1,"x"]}"#).unwrap_err();
+        let Refused::Unfit(violations) = refused else { panic!("{refused}") };
         let pointers: Vec<_> = violations.iter().map(|v| v.pointer.as_str()).collect();
-        assert!(
-            pointers.contains(&"/a/1") && pointers.contains(&""),
-            "{violations:?}"
-        );
+        assert!(pointers.contains(&"/a/1") && pointers.contains(&""), "{violations:?}");
     }
 
     #[test]

@@ -55,11 +55,7 @@ impl Default for Budget {
     /// 64 MiB, 60 seconds, 1,024 roots. Without the first, 1,024 roots of 2,560
     /// transfers each over 100,000 rows were seen to pin 3.4 GB.
     fn default() -> Self {
-        Self {
-            bytes_max: 64 << 20,
-            age_max: Duration::from_secs(60),
-            roots_max: 1024,
-        }
+        Self { bytes_max: 64 << 20, age_max: Duration::from_secs(60), roots_max: 1024 }
     }
 }
 
@@ -129,16 +125,7 @@ impl Snapshots {
         };
         let held = Mutex::new(VecDeque::from([root]));
         let current = ArcSwap::new(first);
-        Self {
-            history,
-            current,
-            held,
-            visible,
-            budget,
-            clock,
-            modules,
-            reaper,
-        }
+        Self { history, current, held, visible, budget, clock, modules, reaper }
     }
 
     /// Makes a root the current one. Only the lane's committer calls this, and
@@ -194,10 +181,8 @@ impl Snapshots {
         if base.state.sequence() == asked {
             return Ok(base);
         }
-        self.replay(&base, &steps, asked).ok_or(Unavailable::Gone {
-            asked,
-            oldest: base.state.sequence(),
-        })
+        self.replay(&base, &steps, asked)
+            .ok_or(Unavailable::Gone { asked, oldest: base.state.sequence() })
     }
 
     /// Waits until a sequence is visible.
@@ -221,17 +206,11 @@ impl Snapshots {
         let found = match base {
             Some(base) => {
                 let steps = held.get(after).map(|next| Arc::clone(&next.steps));
-                Ok((
-                    Arc::clone(&base.snapshot),
-                    steps.unwrap_or_else(|| Arc::new([])),
-                ))
+                Ok((Arc::clone(&base.snapshot), steps.unwrap_or_else(|| Arc::new([]))))
             }
             None => {
                 let oldest = held.front().map(|root| root.snapshot.state.sequence());
-                Err(Unavailable::Gone {
-                    asked,
-                    oldest: oldest.unwrap_or_default(),
-                })
+                Err(Unavailable::Gone { asked, oldest: oldest.unwrap_or_default() })
             }
         };
         drop(held);
@@ -252,12 +231,8 @@ impl Snapshots {
         }
         // Fails only if a module that lived for less than a round is gone again.
         let catalog = Catalog::of(&state, &self.modules, &base.catalog).ok()?;
-        (state.sequence() == asked).then(|| {
-            Arc::new(Snapshot {
-                state,
-                catalog: Arc::new(catalog),
-            })
-        })
+        (state.sequence() == asked)
+            .then(|| Arc::new(Snapshot { state, catalog: Arc::new(catalog) }))
     }
 
     /// Takes out what exceeds the budget; the current root always stays.
@@ -284,9 +259,7 @@ impl Snapshots {
 
 fn steps_bytes(steps: &[(Step, Arc<Outcome>)]) -> u64 {
     const ROW_OVERHEAD_BYTES: usize = 64;
-    let rows = steps
-        .iter()
-        .flat_map(|(_, outcome)| &outcome.changes.tables);
+    let rows = steps.iter().flat_map(|(_, outcome)| &outcome.changes.tables);
     let bytes = rows.flat_map(|table| &table.rows).map(|(key, value)| {
         key.as_str().len() + value.as_ref().map_or(0, |value| value.len()) + ROW_OVERHEAD_BYTES
     });
@@ -306,9 +279,7 @@ impl Reaper {
     pub fn start() -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::channel::<Box<dyn Any + Send>>();
         let body = move || receiver.into_iter().for_each(drop);
-        let thread = thread::Builder::new()
-            .name("chancery-reaper".into())
-            .spawn(body)?;
+        let thread = thread::Builder::new().name("chancery-reaper".into()).spawn(body)?;
         drop(thread);
         Ok(Self(sender))
     }

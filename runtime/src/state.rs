@@ -60,12 +60,7 @@ impl State {
     /// The state before the first entry.
     #[must_use]
     pub fn empty() -> Self {
-        Self {
-            sequence: Sequence(0),
-            time_ms: 0,
-            position: Position(0),
-            tables: im::OrdMap::new(),
-        }
+        Self { sequence: Sequence(0), time_ms: 0, position: Position(0), tables: im::OrdMap::new() }
     }
 
     /// Moves to the state after an entry and returns how many bytes, by
@@ -80,11 +75,7 @@ impl State {
         self.sequence = step.sequence;
         self.time_ms = step.time_ms;
         self.position = step.position;
-        changes
-            .tables
-            .iter()
-            .map(|table| self.apply_to_table(step.sequence, table))
-            .sum()
+        changes.tables.iter().map(|table| self.apply_to_table(step.sequence, table)).sum()
     }
 
     /// The last entry this state includes; 0 before the first.
@@ -118,14 +109,10 @@ impl State {
 
     fn apply_to_table(&mut self, sequence: Sequence, changes: &TableChanges) -> u64 {
         if changes.lifecycle == Lifecycle::Dropped {
-            return self
-                .tables
-                .remove(&changes.table)
-                .map_or(0, |table| table.bytes());
+            return self.tables.remove(&changes.table).map_or(0, |table| table.bytes());
         }
         if !self.tables.contains_key(&changes.table) {
-            self.tables
-                .insert(changes.table.clone(), Table::empty(sequence));
+            self.tables.insert(changes.table.clone(), Table::empty(sequence));
         }
         let table = self.tables.get_mut(&changes.table);
         table.map_or(0, |table| table.apply(sequence, &changes.rows))

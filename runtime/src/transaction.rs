@@ -45,11 +45,7 @@ impl Default for Limits {
     /// 100,000 rows, 64 MiB and 10,000 events. Arbitrary, but for this: what one
     /// command stages is written in one record, and all others wait behind it.
     fn default() -> Self {
-        Self {
-            rows_max: 100_000,
-            bytes_max: 64 << 20,
-            events_max: 10_000,
-        }
+        Self { rows_max: 100_000, bytes_max: 64 << 20, events_max: 10_000 }
     }
 }
 
@@ -109,10 +105,7 @@ impl Transaction {
     /// may write, so that building them anew gives the same rows.
     #[must_use]
     pub fn for_view(base: State, context: Context) -> Self {
-        Self {
-            own_tables_only: true,
-            ..Self::new(base, context)
-        }
+        Self { own_tables_only: true, ..Self::new(base, context) }
     }
 
     /// Sets the value of a key.
@@ -145,10 +138,7 @@ impl Transaction {
     pub fn delete(&mut self, table: &str, key: &str) -> Result<(), Refusal> {
         let name = self.writable(table)?;
         let key = Key::new(key)?;
-        let in_base = self
-            .base
-            .table(table)
-            .is_some_and(|table| table.contains(key.as_str()));
+        let in_base = self.base.table(table).is_some_and(|table| table.contains(key.as_str()));
         if in_base && self.tables.row_bytes(&name, &key).is_none() {
             self.ensure_room(1, key.as_str().len())?;
         }
@@ -163,9 +153,7 @@ impl Transaction {
     pub fn emit(&mut self, event: NewEvent) -> Result<Uuid, Refusal> {
         event.check()?;
         if self.events.len() >= self.context.limits.events_max {
-            return Err(Refusal::TooManyEvents {
-                limit: self.context.limits.events_max,
-            });
+            return Err(Refusal::TooManyEvents { limit: self.context.limits.events_max });
         }
         self.ensure_room(0, event.bytes())?;
         self.event_bytes += event.bytes();
@@ -176,10 +164,7 @@ impl Transaction {
 
     /// A new UUID, derived from the command's id and the number of calls before.
     pub fn new_id(&mut self) -> Uuid {
-        let id = Uuid::new_v5(
-            &self.context.command_id,
-            format!("id/{}", self.ids).as_bytes(),
-        );
+        let id = Uuid::new_v5(&self.context.command_id, format!("id/{}", self.ids).as_bytes());
         self.ids += 1;
         id
     }
@@ -222,10 +207,7 @@ impl Transaction {
     #[must_use]
     pub fn finish(self) -> Staged {
         let events = event::number(&self.base, self.context.command_id, self.events);
-        Staged {
-            changes: self.tables.into_changes(),
-            events,
-        }
+        Staged { changes: self.tables.into_changes(), events }
     }
 
     /// Ends the transaction without what it staged, and records instead the
@@ -251,14 +233,10 @@ impl Transaction {
     pub fn ensure_room(&self, rows: usize, bytes: usize) -> Result<(), Refusal> {
         let limits = &self.context.limits;
         if self.tables.rows() + rows > limits.rows_max {
-            return Err(Refusal::TooManyRows {
-                limit: limits.rows_max,
-            });
+            return Err(Refusal::TooManyRows { limit: limits.rows_max });
         }
         if self.tables.bytes() + self.event_bytes + bytes > limits.bytes_max {
-            return Err(Refusal::TooManyBytes {
-                limit: limits.bytes_max,
-            });
+            return Err(Refusal::TooManyBytes { limit: limits.bytes_max });
         }
         Ok(())
     }
@@ -304,9 +282,7 @@ impl Transaction {
     fn writable(&self, table: &str) -> Result<Name, Refusal> {
         Read::table(self, table)?;
         let own = self.context.writable.get(table);
-        own.cloned().ok_or_else(|| Refusal::ForeignTable {
-            table: table.to_owned(),
-        })
+        own.cloned().ok_or_else(|| Refusal::ForeignTable { table: table.to_owned() })
     }
 }
 

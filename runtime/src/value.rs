@@ -96,17 +96,9 @@ impl std::borrow::Borrow<str> for Name {
 }
 
 fn check_name(text: &str) -> Result<(), Invalid> {
-    let invalid = |reason: String| {
-        Err(Invalid {
-            what: "name",
-            reason,
-        })
-    };
+    let invalid = |reason: String| Err(Invalid { what: "name", reason });
     if text.is_empty() || text.len() > NAME_BYTES_MAX {
-        return invalid(format!(
-            "must have 1 to {NAME_BYTES_MAX} bytes, not {}",
-            text.len()
-        ));
+        return invalid(format!("must have 1 to {NAME_BYTES_MAX} bytes, not {}", text.len()));
     }
     if !text.starts_with(|c: char| c.is_ascii_lowercase()) {
         return invalid(format!("`{text}` must begin with a lower-case letter"));
@@ -186,12 +178,7 @@ impl CommandId {
     /// # Errors
     /// [`Invalid`] for every version but 1, 6 and 7.
     pub fn new(uuid: Uuid) -> Result<Self, Invalid> {
-        let invalid = |reason: String| {
-            Err(Invalid {
-                what: "command id",
-                reason,
-            })
-        };
+        let invalid = |reason: String| Err(Invalid { what: "command id", reason });
         let advice = "use version 7 (or 6, or 1)";
         match (uuid.get_version_num(), uuid.get_timestamp()) {
             (1 | 6 | 7, Some(time)) => {
@@ -199,18 +186,14 @@ impl CommandId {
                 let time_ms = seconds.saturating_mul(1000) + u64::from(nanos / 1_000_000);
                 Ok(Self { uuid, time_ms })
             }
-            (2, _) => invalid(format!(
-                "is a UUID of version 2, whose clock is too coarse; {advice}"
-            )),
-            (8, _) => invalid(format!(
-                "is a UUID of version 8, kept for the server; {advice}"
-            )),
-            (n @ 3..=5, _) => invalid(format!(
-                "is a UUID of version {n}, which has no time in it; {advice}"
-            )),
-            _ => invalid(format!(
-                "is not a UUID of a known version and variant; {advice}"
-            )),
+            (2, _) => {
+                invalid(format!("is a UUID of version 2, whose clock is too coarse; {advice}"))
+            }
+            (8, _) => invalid(format!("is a UUID of version 8, kept for the server; {advice}")),
+            (n @ 3..=5, _) => {
+                invalid(format!("is a UUID of version {n}, which has no time in it; {advice}"))
+            }
+            _ => invalid(format!("is not a UUID of a known version and variant; {advice}")),
         }
     }
 }
@@ -263,10 +246,7 @@ impl FromStr for Hash {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let invalid = || Invalid {
-            what: "hash",
-            reason: "must be 64 hexadecimal digits".into(),
-        };
+        let invalid = || Invalid { what: "hash", reason: "must be 64 hexadecimal digits".into() };
         if text.len() != 64 || !text.is_ascii() {
             return Err(invalid());
         }
@@ -295,10 +275,7 @@ impl Key {
     pub fn new(text: &str) -> Result<Self, Invalid> {
         if text.is_empty() || text.len() > KEY_BYTES_MAX {
             let reason = format!("must have 1 to {KEY_BYTES_MAX} bytes, not {}", text.len());
-            return Err(Invalid {
-                what: "key",
-                reason,
-            });
+            return Err(Invalid { what: "key", reason });
         }
         Ok(Self(text.into()))
     }

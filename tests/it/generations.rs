@@ -73,7 +73,8 @@ fn i1_outcomes_of_a_failed_round_are_made_again() {
         // The entry is durable, its outcome is in the round that fails.
         let slow = json!({ "iterations": 100_000_000_u64 });
         let slow = flight(rig.submit(new_id(), "spin", &slow).unwrap());
-        let next = flight(rig.submit(new_id(), "add", &json!({ "key": "a", "amount": 1 })).unwrap());
+        let next =
+            flight(rig.submit(new_id(), "add", &json!({ "key": "a", "amount": 1 })).unwrap());
         tokio::time::timeout(PATIENCE, next.logged()).await.unwrap();
         rig.disk.fail_append(1, Fault::BeforeDurable);
         assert!(matches!(slow.answered().await, Answer::Unknown(_)));
@@ -97,8 +98,7 @@ fn i1_faults_at_random_lose_nothing_and_repeat_nothing() {
         rig.deploy("probe", "probe").await;
         let mut expected = 0;
         for _ in 0..chancery_tests::times("CHANCERY_FAULTS", 60) {
-            let fault =
-                if random.random() { Fault::BeforeDurable } else { Fault::AfterDurable };
+            let fault = if random.random() { Fault::BeforeDurable } else { Fault::AfterDurable };
             rig.disk.fail_append(random.random_range(1..4), fault);
             let commands: Vec<_> = (0..random.random_range(1..12))
                 .map(|_| (new_id(), json!({ "key": "a", "amount": random.random_range(1..9) })))

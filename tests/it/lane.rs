@@ -50,9 +50,10 @@ fn i3_the_same_id_with_another_body_is_refused() {
         rig.deploy("probe", "probe").await;
         let id = new_id();
         let first = rig.command_with(id, "add", json!({ "key": "a", "amount": 1 })).await;
-        for (command, input) in
-            [("add", json!({ "key": "a", "amount": 2 })), ("echo", json!({ "key": "a", "amount": 1 }))]
-        {
+        for (command, input) in [
+            ("add", json!({ "key": "a", "amount": 2 })),
+            ("echo", json!({ "key": "a", "amount": 1 })),
+        ] {
             let refused = rig.app.submit(rig.request(id, command, &input)).unwrap_err();
             let sequence = first.entry.sequence;
             let Error::Refused(Refusal::Reused { sequence: found }) = refused else {
@@ -147,12 +148,12 @@ fn i5_what_is_rejected_or_failed_keeps_nothing() {
     block_on(async {
         let rig = Rig::start();
         rig.deploy("hostile", "hostile").await;
-        let before = rig.app.rows(Default::default(), "t", "", None, 100).await.unwrap();
+        let before = rig.rows("t").await.unwrap();
         let failed = rig.command("write-then-trap", json!({})).await;
         assert_eq!(code(&failed), "trapped");
         assert!(outcome(&failed).changes.is_empty());
-        let after = rig.app.rows(Default::default(), "t", "", None, 100).await.unwrap();
-        assert_eq!(before.rows, after.rows);
+        let after = rig.rows("t").await.unwrap();
+        assert_eq!(before, after);
         assert_eq!(code(&rig.command("ok", json!({})).await), "succeeded");
     });
 }
@@ -339,7 +340,8 @@ fn i9_a_restart_yields_the_state_that_was_published() {
             let state = rig.app.snapshots().current().state.clone();
             let mut rows = Vec::new();
             for (table, rows_of) in state.tables() {
-                let scan = rows_of.scan(&chancery::state::Range::all(), chancery::state::Order::Ascending);
+                let scan =
+                    rows_of.scan(&chancery::state::Range::all(), chancery::state::Order::Ascending);
                 rows.extend(scan.map(|row| {
                     (table.to_string(), row.key.to_owned(), row.value.to_owned(), row.changed)
                 }));
@@ -414,4 +416,3 @@ fn id_at(time_ms: u64) -> Uuid {
 fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap()
 }
-

@@ -23,8 +23,9 @@ fn i6_a_sequence_shows_one_state_only_also_within_a_round() {
         rig.deploy("probe", "probe").await;
         // Submitted together, so that rounds hold many.
         let input = json!({ "key": "a", "amount": 1 });
-        let submitted: Vec<_> =
-            (0..300).map(|_| rig.app.submit(rig.request(new_id(), "add", &input)).unwrap()).collect();
+        let submitted: Vec<_> = (0..300)
+            .map(|_| rig.app.submit(rig.request(new_id(), "add", &input)).unwrap())
+            .collect();
         for submitted in &submitted {
             rig.done(submitted).await;
         }

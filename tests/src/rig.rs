@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chancery::clock::Clock;
 use chancery::engine::{
-    App, At, CommandRequest, Deployment, Engine, Error, Progressed, QueryRequest, Settings,
+    App, At, CommandRequest, Deployment, Engine, Error, PageOf, Progressed, QueryRequest, Settings,
     Submitted, Upload,
 };
 use chancery::lane::{self, Lane, Submission, Ticket, fingerprint};
@@ -170,6 +170,15 @@ impl Rig {
         Ok(json_of(answer.value.as_ref().expect("a value")))
     }
 
+    /// All rows of a table, with the sequences at which they last changed.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub async fn rows(&self, table: &str) -> Result<Vec<(String, Value, Sequence)>, Error> {
+        let page = PageOf { table, prefix: "", after: None, rows_max: 100_000, bytes_max: 1 << 30 };
+        Ok(self.app.rows(At::default(), page).await?.rows)
+    }
+
     /// The latest published sequence.
     #[must_use]
     pub fn sequence(&self) -> u64 {
@@ -293,7 +302,7 @@ fn open(
     host: &Arc<wasm::Host>,
     settings: lane::Settings,
 ) -> Lane {
-    let modules = Modules::open(directory.path().join("modules"), Arc::clone(host));
+    let modules = Modules::open(name("main"), directory.path().join("modules"), Arc::clone(host));
     let parts = lane::Parts {
         app: name("main"),
         storage: Box::new(disk.clone()),

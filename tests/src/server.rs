@@ -122,7 +122,7 @@ fn address_in(line: &str) -> Option<String> {
 
 /// The binary beside the tests.
 #[must_use]
-pub fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     let test = std::env::current_exe().expect("a path");
     let profile = test.ancestors().nth(2).expect("target/<profile>/deps/<test>");
     let binary = profile.join("chancery");

@@ -99,10 +99,7 @@ impl Catalog {
             hash: deployed.hash().to_string(),
             replaces: before.map(|before| before.hash().to_string()),
             unchanged: before.is_some_and(|before| before.hash() == deployed.hash()),
-            commands: delta(
-                old.map_or(&nothing, |old| &old.commands),
-                &manifest.commands,
-            ),
+            commands: delta(old.map_or(&nothing, |old| &old.commands), &manifest.commands),
             queries: delta(old.map_or(&nothing, |old| &old.queries), &manifest.queries),
             tables: self.table_plan(deployed),
             on_deploy: manifest.on_deploy.as_ref().map(Name::to_string),
@@ -120,36 +117,21 @@ impl Catalog {
             }
             _ => {}
         };
-        for name in manifest.commands.keys() {
-            taken(
-                "command",
-                name,
-                self.commands.get(name).map(|owner| owner.name.as_str()),
-            );
+        for name in deployed.open_commands() {
+            taken("command", name, self.commands.get(name).map(|owner| owner.name.as_str()));
         }
         for name in manifest.queries.keys() {
-            taken(
-                "query",
-                name,
-                self.queries.get(name).map(|owner| owner.name.as_str()),
-            );
+            taken("query", name, self.queries.get(name).map(|owner| owner.name.as_str()));
         }
         for name in manifest.tables.keys() {
-            taken(
-                "table",
-                name,
-                self.tables.get(name).and_then(TableRow::owner),
-            );
+            taken("table", name, self.tables.get(name).and_then(TableRow::owner));
         }
         for (table, declared) in &manifest.tables {
             // A module takes its own back without being asked: a rollback must
             // find its tables again.
             match self.tables.get(table) {
                 Some(TableRow::Orphan { of, .. }) if of != own && !declared.adopt => {
-                    conflicts.push(Conflict::NotAdopted {
-                        table: table.clone(),
-                        of: of.clone(),
-                    });
+                    conflicts.push(Conflict::NotAdopted { table: table.clone(), of: of.clone() });
                 }
                 _ => {}
             }
@@ -177,10 +159,7 @@ impl Catalog {
     /// The tables that a module owns.
     #[must_use]
     pub fn owned_by(&self, module: &Name) -> BTreeSet<Name> {
-        let owned = self
-            .tables
-            .iter()
-            .filter(|(_, row)| row.owner() == Some(module.as_str()));
+        let owned = self.tables.iter().filter(|(_, row)| row.owner() == Some(module.as_str()));
         owned.map(|(table, _)| table.clone()).collect()
     }
 }
@@ -194,11 +173,8 @@ fn delta(old: &BTreeMap<Name, Handler>, new: &BTreeMap<Name, Handler>) -> Delta 
             Some(_) => {}
         }
     }
-    delta.removed = old
-        .keys()
-        .filter(|name| !new.contains_key(*name))
-        .map(Name::to_string)
-        .collect();
+    delta.removed =
+        old.keys().filter(|name| !new.contains_key(*name)).map(Name::to_string).collect();
     delta
 }
 

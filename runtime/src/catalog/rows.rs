@@ -70,11 +70,7 @@ impl ModuleRow {
     #[must_use]
     pub fn to_value(&self) -> Value {
         let (hash, sequence) = (self.hash.to_string(), self.sequence.0);
-        to_json(&ModuleJson {
-            hash,
-            sequence,
-            time_ms: self.time_ms,
-        })
+        to_json(&ModuleJson { hash, sequence, time_ms: self.time_ms })
     }
 
     /// The key of this version in `$versions`.
@@ -118,29 +114,18 @@ pub(super) fn read_modules(state: &State) -> Result<Vec<(Name, ModuleRow)>, Erro
 /// The versions of a module that were ever deployed, the oldest first.
 pub(crate) fn read_versions(state: &State, module: &Name) -> Result<Vec<ModuleRow>, Error> {
     let prefix = format!("{module}/");
-    read(
-        state,
-        &table_names::versions(),
-        &prefix,
-        |_, row: ModuleJson| parse_module(row),
-    )
+    read(state, &table_names::versions(), &prefix, |_, row: ModuleJson| parse_module(row))
 }
 
 pub(super) fn read_tables(state: &State) -> Result<BTreeMap<Name, TableRow>, Error> {
     let table = table_names::tables();
-    let rows = read(state, &table, "", |name, row: TableRow| {
-        Ok((Name::parse_stored(name)?, row))
-    });
+    let rows = read(state, &table, "", |name, row: TableRow| Ok((Name::parse_stored(name)?, row)));
     rows.map(|rows| rows.into_iter().collect())
 }
 
 fn parse_module(row: ModuleJson) -> Result<ModuleRow, crate::value::Invalid> {
     let hash = row.hash.parse()?;
-    Ok(ModuleRow {
-        hash,
-        sequence: Sequence(row.sequence),
-        time_ms: row.time_ms,
-    })
+    Ok(ModuleRow { hash, sequence: Sequence(row.sequence), time_ms: row.time_ms })
 }
 
 fn read<J: DeserializeOwned, T>(
@@ -154,11 +139,8 @@ fn read<J: DeserializeOwned, T>(
     };
     let range = Range::prefix(prefix);
     let rows = rows.scan(&range, Order::Ascending).map(|row| {
-        let unreadable = |reason| Error::Row {
-            table: table.clone(),
-            key: row.key.to_owned(),
-            reason,
-        };
+        let unreadable =
+            |reason| Error::Row { table: table.clone(), key: row.key.to_owned(), reason };
         let ValueRef::Json(text) = row.value else {
             return Err(unreadable("it is not JSON".to_owned()));
         };

@@ -41,10 +41,7 @@ impl App {
     /// Makes the files of a new app. Renamed into place when whole, so that a
     /// crash leaves an app or none.
     pub(super) fn create(directory: &Path, limits: &log::segments::Limits) -> Result<(), Error> {
-        let name = directory
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
+        let name = directory.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let draft = directory.with_file_name(format!(".{name}"));
         let fresh = match fs::remove_dir_all(&draft) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
@@ -52,9 +49,7 @@ impl App {
         };
         fresh.map_err(|source| io_error("create", &draft, source))?;
         let segments = Segments::new(draft.join("log"), limits.clone());
-        segments
-            .create(History(Uuid::now_v7()))
-            .map_err(Error::Log)?;
+        segments.create(History(Uuid::now_v7())).map_err(Error::Log)?;
         fs::rename(&draft, directory).map_err(|source| io_error("rename", &draft, source))?;
         let parent = directory.parent().unwrap_or(directory);
         let synced = fs::File::open(parent).and_then(|parent| parent.sync_all());
@@ -70,7 +65,7 @@ impl App {
         reaper: Reaper,
         gates: Arc<Gates>,
     ) -> Result<Self, Error> {
-        let modules = Modules::open(directory.join("modules"), Arc::clone(host));
+        let modules = Modules::open(name.clone(), directory.join("modules"), Arc::clone(host));
         let modules = Arc::new(modules.map_err(Error::Modules)?);
         let parts = lane::Parts {
             app: name.clone(),
@@ -81,12 +76,7 @@ impl App {
             reaper,
         };
         let lane = Lane::open(settings.lane.clone(), parts).map_err(Error::Lane)?;
-        Ok(Self {
-            name: name.clone(),
-            lane,
-            clock,
-            gates,
-        })
+        Ok(Self { name: name.clone(), lane, clock, gates })
     }
 
     /// The app's name.

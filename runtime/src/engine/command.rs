@@ -9,7 +9,7 @@ use super::{App, Error, suggest};
 use crate::catalog::Deployed;
 use crate::lane::{self, Flight, Submission, Ticket, fingerprint};
 use crate::receipts::{Receipt, Status};
-use crate::record::{Act, Command, Entry, Outcome, Unchanged};
+use crate::record::{Act, Command, Entry, Outcome, Unchanged, Verdict};
 use crate::schema;
 use crate::snapshot::Snapshot;
 use crate::transaction::{Context, Transaction};
@@ -77,6 +77,15 @@ pub struct DryRun {
     pub outcome: Outcome,
 }
 
+/// Some receipts, the newest first.
+#[derive(Debug, Clone)]
+pub struct ReceiptPage {
+    /// The receipts.
+    pub receipts: Vec<Receipt>,
+    /// What the next page is before; none at the end.
+    pub next: Option<Sequence>,
+}
+
 impl App {
     /// Admits and sequences a command.
     ///
@@ -88,15 +97,9 @@ impl App {
         let known = self.lane().find(request.id.uuid()).is_some();
         let fingerprint = fingerprint::of_command(&request.name, &request.input);
         // A retry gets its receipt even if the command has been removed since.
-        let admitted = if known {
-            None
-        } else {
-            Some(self.admit(&request)?)
-        };
+        let admitted = if known { None } else { Some(self.admit(&request)?) };
         let id = request.id.uuid();
-        let correlation_id = request
-            .correlation_id
-            .unwrap_or_else(|| id.to_string().into());
+        let correlation_id = request.correlation_id.unwrap_or_else(|| id.to_string().into());
         let command = Command {
             name: name?,
             input: request.input,
@@ -109,14 +112,7 @@ impl App {
             metadata: request.metadata,
         };
         let act = Act::Command(command);
-        let submission = Submission {
-            id,
-            windowed: true,
-            fingerprint,
-            act,
-            admitted,
-            keep: None,
-        };
+        let submission = Submission { id, windowed: true, fingerprint, act, admitted, keep: None };
         match self.lane().submit(submission)? {
             Ticket::Flying { flight, replayed } => Ok(Submitted::Flying { flight, replayed }),
             Ticket::Settled(sequence) => self.settled(id, sequence),
@@ -129,10 +125,7 @@ impl App {
     /// [`Error::UnknownReceipt`] if none has it.
     pub fn find(&self, id: Uuid) -> Result<Submitted, Error> {
         match self.lane().find(id) {
-            Some(Ticket::Flying { flight, .. }) => Ok(Submitted::Flying {
-                flight,
-                replayed: true,
-            }),
+            Some(Ticket::Flying { flight, .. }) => Ok(Submitted::Flying { flight, replayed: true }),
             Some(Ticket::Settled(sequence)) => self.settled(id, sequence),
             None => Err(Error::UnknownReceipt { id }),
         }
@@ -157,9 +150,7 @@ impl App {
         let logged = tokio::time::timeout(LOGGED_WAIT_MAX, flight.logged()).await;
         match (flight.answer(), logged) {
             (Some(answer), _) => answered(answer),
-            (None, Ok(())) => Ok(Progressed::Logged {
-                sequence: flight.sequence,
-            }),
+            (None, Ok(())) => Ok(Progressed::Logged { sequence: flight.sequence }),
             (None, Err(_elapsed)) => {
                 let reason = "the disk did not answer in time".to_owned();
                 Err(Error::OutcomeUnknown { reason })
@@ -167,12 +158,15 @@ impl App {
         }
     }
 
-    /// Executes a command on the latest published state and keeps nothing.
+    /// Executes a command on the latest published state and keeps nothing. Runs
+    /// where queries run and takes a turn as one of them, so that trying things
+    /// out cannot take the threads of everybody else.
     ///
     /// # Errors
     /// Why it was refused.
-    pub fn dry_run(&self, request: &CommandRequest) -> Result<DryRun, Error> {
+    pub async fn dry_run(&self, request: &CommandRequest) -> Result<DryRun, Error> {
         schema::check_json(&request.input)?;
+        let turn = self.gates.query_permit().await?;
         let snapshot = self.snapshots().current();
         let deployed = self.command_owner(&snapshot, request)?;
         let on = snapshot.state.sequence();
@@ -190,13 +184,7 @@ impl App {
         let time_ms = self.clock.wall_ms().max(snapshot.state.time_ms());
         let fingerprint = Hash::of(b"");
         let act = Act::Command(command);
-        let entry = Entry {
-            sequence: on.next(),
-            time_ms,
-            id: request.id.uuid(),
-            fingerprint,
-            act,
-        };
+        let entry = Entry { sequence: on.next(), time_ms, id: request.id.uuid(), fingerprint, act };
         let Act::Command(command) = &entry.act else {
             return Err(Error::Host(String::new()));
         };
@@ -209,13 +197,13 @@ impl App {
         };
         let transaction = Transaction::new(snapshot.state.clone(), context);
         let outcome = lane::try_command(deployed, &entry, command, transaction);
-        Ok(DryRun {
-            on,
-            outcome: outcome.map_err(Error::Host)?,
-        })
+        drop(turn);
+        Ok(DryRun { on, outcome: outcome.map_err(Error::Host)? })
     }
 
-    /// A page of receipts, the newest first, of entries before a sequence.
+    /// A page of receipts, the newest first, of entries before a sequence. It
+    /// ends after `limit` of them, or after `bytes_max` bytes of what they hold,
+    /// and has one at least if there is one.
     ///
     /// # Errors
     /// [`Error::Receipt`] if the log cannot be read.
@@ -224,13 +212,24 @@ impl App {
         status: Option<Status>,
         before: Option<Sequence>,
         limit: usize,
-    ) -> Result<Vec<Receipt>, Error> {
+        bytes_max: usize,
+    ) -> Result<ReceiptPage, Error> {
         let before = before.unwrap_or(Sequence(u64::MAX));
-        let mut receipts = Vec::new();
-        for sequence in self.lane().receipts().page(status, before, limit) {
-            receipts.extend(self.lane().receipt(sequence)?);
+        let sequences = self.lane().receipts().page(status, before, limit + 1);
+        let (mut receipts, mut bytes, mut next) = (Vec::new(), 0, None);
+        let mut last = None;
+        for sequence in sequences {
+            if receipts.len() >= limit || bytes >= bytes_max {
+                next = last;
+                break;
+            }
+            last = Some(sequence);
+            if let Some(receipt) = self.lane().receipt(sequence)? {
+                bytes += receipt.outcome.as_deref().map_or(0, shown_bytes);
+                receipts.push(receipt);
+            }
         }
-        Ok(receipts)
+        Ok(ReceiptPage { receipts, next })
     }
 
     /// The module version against which a command was found valid.
@@ -264,20 +263,26 @@ impl App {
 
     fn settled(&self, id: Uuid, sequence: Sequence) -> Result<Submitted, Error> {
         let receipt = self.lane().receipt(sequence)?;
-        receipt
-            .map(Submitted::Settled)
-            .ok_or(Error::UnknownReceipt { id })
+        receipt.map(Submitted::Settled).ok_or(Error::UnknownReceipt { id })
     }
+}
+
+/// What an outcome adds to a page: its result and its events.
+fn shown_bytes(outcome: &Outcome) -> usize {
+    let result = match &outcome.verdict {
+        Verdict::Succeeded(value) => value.len(),
+        Verdict::Rejected(failure) | Verdict::Failed(failure) => {
+            failure.details.as_deref().map_or(0, str::len)
+        }
+    };
+    let events = outcome.events.iter().map(|event| event.data.len());
+    result + events.sum::<usize>()
 }
 
 fn answered(answer: &lane::Answer) -> Result<Progressed, Error> {
     match answer {
         lane::Answer::Done(receipt) => Ok(Progressed::Done(receipt.clone())),
-        lane::Answer::Unknown(reason) => Err(Error::OutcomeUnknown {
-            reason: reason.clone(),
-        }),
-        lane::Answer::NotLogged(reason) => Err(Error::NotLogged {
-            reason: reason.clone(),
-        }),
+        lane::Answer::Unknown(reason) => Err(Error::OutcomeUnknown { reason: reason.clone() }),
+        lane::Answer::NotLogged(reason) => Err(Error::NotLogged { reason: reason.clone() }),
     }
 }

@@ -45,10 +45,7 @@ impl App {
     pub async fn plan(&self, name: &Name, upload: Upload) -> Result<Deployment, Error> {
         let module = self.load(upload).await?;
         let plan = self.plan_of(name, module)?;
-        Ok(Deployment {
-            plan,
-            receipt: None,
-        })
+        Ok(Deployment { plan, receipt: None })
     }
 
     /// Deploys a module. Nothing is logged unless it passes every check.
@@ -60,26 +57,16 @@ impl App {
         let module = self.load(upload.clone()).await?;
         let plan = self.plan_of(name, Arc::clone(&module))?;
         if plan.unchanged {
-            return Ok(Deployment {
-                plan,
-                receipt: None,
-            });
+            return Ok(Deployment { plan, receipt: None });
         }
         if let Upload::Bytes(bytes) = upload {
             let modules = Arc::clone(self.lane().modules());
             let kept = spawn_blocking(move || modules.keep(&bytes)).await;
-            kept.map_err(|error| Error::Host(error.to_string()))?
-                .map_err(Error::Modules)?;
+            kept.map_err(|error| Error::Host(error.to_string()))?.map_err(Error::Modules)?;
         }
-        let act = Act::Deploy(Deploy {
-            module: name.clone(),
-            hash: module.hash(),
-        });
+        let act = Act::Deploy(Deploy { module: name.clone(), hash: module.hash() });
         let receipt = self.enter(act, Some(module)).await?;
-        Ok(Deployment {
-            plan,
-            receipt: Some(receipt),
-        })
+        Ok(Deployment { plan, receipt: Some(receipt) })
     }
 
     /// Removes a module; its tables stay, orphaned.
@@ -132,22 +119,13 @@ impl App {
             Upload::Bytes(bytes) => modules.check(&bytes).map_err(Error::Upload),
             Upload::Kept(hash) => modules.load(hash).map_err(Error::Modules),
         });
-        loaded
-            .await
-            .map_err(|error| Error::Host(error.to_string()))?
+        loaded.await.map_err(|error| Error::Host(error.to_string()))?
     }
 
     fn plan_of(&self, name: &Name, module: Arc<wasm::Module>) -> Result<Plan, Error> {
-        let row = ModuleRow {
-            hash: module.hash(),
-            sequence: Sequence(0),
-            time_ms: 0,
-        };
-        let deployed = Deployed::new(name.clone(), module, row).map_err(|reason| {
-            Error::Upload(wasm::Refused::InvalidManifest {
-                path: String::new(),
-                reason,
-            })
+        let row = ModuleRow { hash: module.hash(), sequence: Sequence(0), time_ms: 0 };
+        let deployed = Deployed::new(self.name(), name.clone(), module, row).map_err(|reason| {
+            Error::Upload(wasm::Refused::InvalidManifest { path: String::new(), reason })
         })?;
         let catalog = Arc::clone(&self.snapshots().current().catalog);
         catalog.plan(&deployed).map_err(Error::Conflicts)
@@ -157,14 +135,7 @@ impl App {
     async fn enter(&self, act: Act, keep: Option<Arc<wasm::Module>>) -> Result<Receipt, Error> {
         let id = Uuid::now_v7();
         let fingerprint = Hash::of(id.as_bytes());
-        let submission = Submission {
-            id,
-            windowed: false,
-            fingerprint,
-            act,
-            admitted: None,
-            keep,
-        };
+        let submission = Submission { id, windowed: false, fingerprint, act, admitted: None, keep };
         let submitted = match self.lane().submit(submission)? {
             Ticket::Flying { flight, replayed } => Submitted::Flying { flight, replayed },
             Ticket::Settled(_) => return Err(Error::UnknownReceipt { id }),
@@ -173,10 +144,7 @@ impl App {
             Progressed::Done(receipt) => Ok(receipt),
             Progressed::Logged { sequence } => {
                 let latest = self.snapshots().current().state.sequence();
-                Err(Error::NotVisible {
-                    asked: sequence,
-                    latest,
-                })
+                Err(Error::NotVisible { asked: sequence, latest })
             }
         }
     }

@@ -64,18 +64,13 @@ impl App {
         let sequence = snapshot.state.sequence();
         if request.known.contains(&tag) {
             let (queued, elapsed) = (Duration::ZERO, Duration::ZERO);
-            return Ok(Answer {
-                value: None,
-                sequence,
-                tag: Some(tag),
-                queued,
-                elapsed,
-            });
+            return Ok(Answer { value: None, sequence, tag: Some(tag), queued, elapsed });
         }
         let arrived = self.clock.elapsed();
         let permit = self.gates.query_permit().await?;
         let queued = self.clock.elapsed().saturating_sub(arrived);
         let call = QueryCall {
+            module: Arc::clone(&deployed.label),
             name: request.name.parse()?,
             input: request.input,
             caller: request.caller,
@@ -88,13 +83,7 @@ impl App {
         let answered = answered.map_err(|error| refused(request.name, error))?;
         let tag = (!answered.asked_time).then_some(tag);
         let (value, elapsed) = (Some(answered.value), answered.elapsed);
-        Ok(Answer {
-            value,
-            sequence,
-            tag,
-            queued,
-            elapsed,
-        })
+        Ok(Answer { value, sequence, tag, queued, elapsed })
     }
 
     fn query_owner<'a>(
@@ -102,10 +91,7 @@ impl App {
         snapshot: &'a Snapshot,
         name: &str,
     ) -> Result<&'a Arc<Deployed>, Error> {
-        snapshot
-            .catalog
-            .query(name)
-            .ok_or_else(|| self.unknown_query(snapshot, name))
+        snapshot.catalog.query(name).ok_or_else(|| self.unknown_query(snapshot, name))
     }
 
     fn unknown_query(&self, snapshot: &Snapshot, name: &str) -> Error {
@@ -135,16 +121,14 @@ impl App {
 
 impl Gates {
     /// A turn for a query.
-    async fn query_permit(&self) -> Result<SemaphorePermit<'_>, Error> {
+    pub(super) async fn query_permit(&self) -> Result<SemaphorePermit<'_>, Error> {
         let busy = || Error::Busy { what: "queries" };
         if let Ok(permit) = self.queries.try_acquire() {
             return Ok(permit);
         }
         let _waiting = self.queries_in.try_acquire().map_err(|_full| busy())?;
         let turn = tokio::time::timeout(self.query_wait_max, self.queries.acquire());
-        turn.await
-            .map_err(|_elapsed| busy())?
-            .map_err(|_closed| busy())
+        turn.await.map_err(|_elapsed| busy())?.map_err(|_closed| busy())
     }
 }
 

@@ -19,6 +19,22 @@ pub struct TableInfo {
     pub bytes: u64,
 }
 
+/// Which rows of a table, and how many at most.
+#[derive(Debug, Clone, Copy)]
+pub struct PageOf<'a> {
+    /// The table's name.
+    pub table: &'a str,
+    /// What their keys begin with.
+    pub prefix: &'a str,
+    /// The key to go on after.
+    pub after: Option<&'a str>,
+    /// Rows of the page.
+    pub rows_max: usize,
+    /// Bytes of keys and values after which the page ends; it has one row at
+    /// least.
+    pub bytes_max: usize,
+}
+
 /// Some rows of a table, in key order.
 #[derive(Debug, Clone)]
 pub struct RowPage {
@@ -40,12 +56,7 @@ impl App {
         let infos = snapshot.catalog.tables().iter().map(|(name, owner)| {
             let table = snapshot.state.table(name.as_str());
             let (rows, bytes) = table.map_or((0, 0), |table| (table.rows(), table.bytes()));
-            TableInfo {
-                name: name.clone(),
-                owner: owner.clone(),
-                rows,
-                bytes,
-            }
+            TableInfo { name: name.clone(), owner: owner.clone(), rows, bytes }
         });
         Ok((snapshot.state.sequence(), infos.collect()))
     }
@@ -54,36 +65,26 @@ impl App {
     ///
     /// # Errors
     /// [`Error::UnknownTable`], or as [`App::snapshot`].
-    pub async fn rows(
-        &self,
-        at: At,
-        table: &str,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<RowPage, Error> {
+    pub async fn rows(&self, at: At, page: PageOf<'_>) -> Result<RowPage, Error> {
         let snapshot = self.snapshot(at).await?;
-        self.known_table(&snapshot, table)?;
-        let mut range = Range::prefix(prefix);
-        if let Some(after) = after {
+        self.known_table(&snapshot, page.table)?;
+        let mut range = Range::prefix(page.prefix);
+        if let Some(after) = page.after {
             range = range.after(after);
         }
-        let found = snapshot.state.table(table);
-        let rows = found
-            .into_iter()
-            .flat_map(|table| table.scan(&range, Order::Ascending));
-        let mut rows: Vec<_> = rows
-            .take(limit + 1)
-            .map(|row| (row.key.to_owned(), row.value.to_owned(), row.changed))
-            .collect();
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let next = rows.last().filter(|_| more).map(|(key, ..)| key.clone());
-        Ok(RowPage {
-            sequence: snapshot.state.sequence(),
-            rows,
-            next,
-        })
+        let found = snapshot.state.table(page.table);
+        let found = found.into_iter().flat_map(|table| table.scan(&range, Order::Ascending));
+        let (mut rows, mut bytes, mut next) = (Vec::new(), 0, None);
+        for row in found {
+            if rows.len() >= page.rows_max || bytes >= page.bytes_max {
+                next = rows.last().map(|(key, ..): &(String, _, _)| key.clone());
+                break;
+            }
+            let value = row.value.to_owned();
+            bytes += row.key.len() + value.len();
+            rows.push((row.key.to_owned(), value, row.changed));
+        }
+        Ok(RowPage { sequence: snapshot.state.sequence(), rows, next })
     }
 
     /// The value of a key.
@@ -96,11 +97,7 @@ impl App {
         let sequence = snapshot.state.sequence();
         let value = snapshot.state.table(table).and_then(|table| table.get(key));
         let value = value.map(|value| value.to_owned());
-        let unknown = || Error::UnknownKey {
-            table: name,
-            key: key.to_owned(),
-            sequence,
-        };
+        let unknown = || Error::UnknownKey { table: name, key: key.to_owned(), sequence };
         Ok((sequence, value.ok_or_else(unknown)?))
     }
 

@@ -40,11 +40,7 @@ struct Round {
 
 impl Committer {
     pub(super) fn new(log: Box<dyn Log>, history: History, tail: Tail) -> Self {
-        Self {
-            log: Some(log),
-            history,
-            tail,
-        }
+        Self { log: Some(log), history, tail }
     }
 
     /// Appends a round. When it returns, the round is durable.
@@ -65,10 +61,7 @@ impl Committer {
         let encoded = record::encode(&header, records);
         let log = self.log.as_mut().ok_or(log::Error::Closed)?;
         log.append(first, &encoded)?;
-        self.tail = Tail {
-            number: header.number,
-            chain: encoded.chain,
-        };
+        self.tail = Tail { number: header.number, chain: encoded.chain };
         Ok(header.number)
     }
 }
@@ -87,9 +80,7 @@ impl Shared {
     fn start(self: &Arc<Self>, role: &str, body: fn(&Arc<Self>)) -> bool {
         let shared = Arc::clone(self);
         let name = format!("{}-{role}", self.app);
-        let builder = thread::Builder::new()
-            .name(name)
-            .stack_size(super::executor::STACK_BYTES);
+        let builder = thread::Builder::new().name(name).stack_size(super::executor::STACK_BYTES);
         let started = builder.spawn(move || shared.guard(body));
         if let Err(error) = &started {
             // The next submission tries again; entries wait until then.
@@ -107,10 +98,7 @@ impl Shared {
     }
 
     fn run_committer(self: &Arc<Self>) {
-        let mut committer = self
-            .committer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut committer = self.committer.lock().unwrap_or_else(PoisonError::into_inner);
         while self.wait_for_round() {
             let Some(round) = self.take_round() else {
                 continue;
@@ -151,11 +139,7 @@ impl Shared {
         let start = self.clock.elapsed();
         while inbox.unfinished > 0 {
             let spent = self.clock.elapsed().saturating_sub(start);
-            let Some(left) = self
-                .settings
-                .linger
-                .checked_sub(spent)
-                .filter(|left| !left.is_zero())
+            let Some(left) = self.settings.linger.checked_sub(spent).filter(|left| !left.is_zero())
             else {
                 return;
             };
@@ -172,17 +156,10 @@ impl Shared {
         let (finished, snapshot, unshared_bytes) = {
             let mut progress = self.progress();
             let Progress { head, catalog, .. } = &*progress;
-            let snapshot = Snapshot {
-                state: head.clone(),
-                catalog: Arc::clone(catalog),
-            };
+            let snapshot = Snapshot { state: head.clone(), catalog: Arc::clone(catalog) };
             progress.finished_bytes = 0;
             let unshared_bytes = std::mem::take(&mut progress.unshared_bytes);
-            (
-                std::mem::take(&mut progress.finished),
-                snapshot,
-                unshared_bytes,
-            )
+            (std::mem::take(&mut progress.finished), snapshot, unshared_bytes)
         };
         let mut inbox = self.inbox();
         inbox.floor.advance(&self.clock);
@@ -193,13 +170,7 @@ impl Shared {
         if fresh.is_empty() && finished.is_empty() {
             return None;
         }
-        Some(Round {
-            fresh,
-            finished,
-            snapshot,
-            unshared_bytes,
-            floor_ms,
-        })
+        Some(Round { fresh, finished, snapshot, unshared_bytes, floor_ms })
     }
 
     /// A durable round: noted, published, answered, in this order, so that
@@ -213,15 +184,9 @@ impl Shared {
         }
         if !round.finished.is_empty() {
             let steps = round.finished.iter();
-            let steps = steps
-                .map(|done| (done.step, Arc::clone(&done.outcome)))
-                .collect();
+            let steps = steps.map(|done| (done.step, Arc::clone(&done.outcome))).collect();
             let (snapshot, unshared_bytes) = (round.snapshot, round.unshared_bytes);
-            self.snapshots.publish(Published {
-                snapshot,
-                steps,
-                unshared_bytes,
-            });
+            self.snapshots.publish(Published { snapshot, steps, unshared_bytes });
         }
         {
             let mut inbox = self.inbox();
@@ -231,9 +196,7 @@ impl Shared {
         }
         for finished in round.finished {
             let (entry, outcome) = (finished.entry, Some(finished.outcome));
-            finished
-                .flight
-                .settle(Answer::Done(Receipt { entry, outcome }));
+            finished.flight.settle(Answer::Done(Receipt { entry, outcome }));
         }
     }
 
@@ -280,24 +243,14 @@ impl Shared {
             return Err(format!("the log ends at {has}, but {had} was published"));
         }
         self.receipts.reset(recovered.index, recovered.log.reader());
-        let snapshot = Snapshot {
-            state: state.clone(),
-            catalog: Arc::clone(&catalog),
-        };
-        self.snapshots.publish(Published {
-            snapshot,
-            steps: Vec::new(),
-            unshared_bytes: 0,
-        });
+        let snapshot = Snapshot { state: state.clone(), catalog: Arc::clone(&catalog) };
+        self.snapshots.publish(Published { snapshot, steps: Vec::new(), unshared_bytes: 0 });
         *committer = Committer::new(recovered.log, recovered.history, recovered.tail);
         let mut inbox = self.inbox();
         let last = self.receipts.last();
         inbox.floor.at_least(recovered.floor_ms);
         *self.progress() = Progress::at(inbox.generation, state, catalog);
-        let end = End {
-            last,
-            time_ms: recovered.time_ms,
-        };
+        let end = End { last, time_ms: recovered.time_ms };
         inbox.resume(end, recovered.ids, recovered.unfinished);
         self.work.notify_all();
         tracing::info!(app = %self.app, sequence = %last, "the log has been recovered");
@@ -329,10 +282,7 @@ impl Shared {
                 let inbox = self.inbox();
                 (inbox.floor.ms(), inbox.last().next())
             };
-            let mut committer = self
-                .committer
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut committer = self.committer.lock().unwrap_or_else(PoisonError::into_inner);
             let time_ms = self.clock.wall_ms();
             committer.append(floor_ms, time_ms, first, [RecordRef::Attempt(&attempt)])?;
         }
@@ -365,7 +315,9 @@ impl Shared {
         let mut executor = self.executor.lock().unwrap_or_else(PoisonError::into_inner);
         let mut committer = self.committer.lock().unwrap_or_else(PoisonError::into_inner);
         match committer.log.take().map(|log| log.close()) {
-            Some(Err(error)) => tracing::warn!(app = %self.app, %error, "the log was not closed in order"),
+            Some(Err(error)) => {
+                tracing::warn!(app = %self.app, %error, "the log was not closed in order")
+            }
             Some(Ok(())) if quiet => executor.mark_clean(),
             _ => {}
         }
@@ -373,14 +325,8 @@ impl Shared {
 }
 
 fn append_round(committer: &mut Committer, round: &Round) -> Result<u64, log::Error> {
-    let entries = round
-        .fresh
-        .iter()
-        .map(|fresh| RecordRef::Entry(&fresh.entry));
-    let outcomes = round
-        .finished
-        .iter()
-        .map(|finished| RecordRef::Outcome(&finished.outcome));
+    let entries = round.fresh.iter().map(|fresh| RecordRef::Entry(&fresh.entry));
+    let outcomes = round.finished.iter().map(|finished| RecordRef::Outcome(&finished.outcome));
     let first_fresh = round.fresh.first().map(|fresh| &fresh.entry);
     let first = first_fresh.or(round.finished.first().map(|finished| &finished.entry));
     let time_ms = first.map_or(0, |entry| entry.time_ms);

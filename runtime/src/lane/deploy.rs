@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Shared;
-use super::executor::{Executed, Stop, failure};
+use super::execute::{Executed, Stop, failure};
 use crate::catalog::{Catalog, Deployed, ModuleRow, Plan, TableRow, table_names};
 use crate::modules;
 use crate::record::{Deploy, Entry, Verdict};
@@ -33,10 +33,7 @@ impl Shared {
         let deployed = match self.load(entry, deploy) {
             Ok(deployed) => deployed,
             Err(Unloadable::ByIt(reason)) => {
-                return Ok(Executed::rejected(
-                    identity,
-                    failure("invalid-module", reason, None),
-                ));
+                return Ok(Executed::rejected(identity, failure("invalid-module", reason, None)));
             }
             Err(Unloadable::ByUs(reason)) => return Err(Stop(reason)),
         };
@@ -53,7 +50,7 @@ impl Shared {
         let Some(command) = &deployed.manifest().on_deploy else {
             return Ok(succeeded(identity, transaction, &plan));
         };
-        let done = run(&deployed, transaction, &on_deploy_call(entry, command))?;
+        let done = run(&deployed, transaction, &on_deploy_call(&deployed, entry, command))?;
         if let Err(CallError::Rejected { .. } | CallError::Failed(_) | CallError::Host(_)) =
             done.result
         {
@@ -74,10 +71,7 @@ impl Shared {
     ) -> Result<Executed, Stop> {
         let Some(deployed) = catalog.module(module.as_str()) else {
             let message = format!("no module `{module}` is deployed");
-            return Ok(Executed::rejected(
-                None,
-                failure("unknown-module", message, None),
-            ));
+            return Ok(Executed::rejected(None, failure("unknown-module", message, None)));
         };
         let identity = Some((module.clone(), deployed.hash()));
         let mut transaction = self.transaction(base, entry, Arc::new(BTreeSet::new()));
@@ -116,19 +110,13 @@ impl Shared {
     }
 
     fn load(&self, entry: &Entry, deploy: &Deploy) -> Result<Deployed, Unloadable> {
-        let module = self
-            .modules
-            .load(deploy.hash)
-            .map_err(|error| match error {
-                modules::Error::Refused { .. } => Unloadable::ByIt(chain_of(&error)),
-                _ => Unloadable::ByUs(chain_of(&error)),
-            })?;
-        let row = ModuleRow {
-            hash: deploy.hash,
-            sequence: entry.sequence,
-            time_ms: entry.time_ms,
-        };
-        Deployed::new(deploy.module.clone(), module, row).map_err(Unloadable::ByIt)
+        let module = self.modules.load(deploy.hash).map_err(|error| match error {
+            modules::Error::Refused { .. } => Unloadable::ByIt(chain_of(&error)),
+            _ => Unloadable::ByUs(chain_of(&error)),
+        })?;
+        let row = ModuleRow { hash: deploy.hash, sequence: entry.sequence, time_ms: entry.time_ms };
+        Deployed::new(self.modules.app(), deploy.module.clone(), module, row)
+            .map_err(Unloadable::ByIt)
     }
 }
 
@@ -144,16 +132,9 @@ fn stage(
     deployed: &Deployed,
     plan: &Plan,
 ) -> Result<(), String> {
-    let version = deployed
-        .row
-        .version_key(&deployed.name)
-        .map_err(|error| error.to_string())?;
+    let version = deployed.row.version_key(&deployed.name).map_err(|error| error.to_string())?;
     transaction.put_system(&table_names::versions(), version, deployed.row.to_value());
-    transaction.put_system(
-        &table_names::modules(),
-        key(&deployed.name)?,
-        deployed.row.to_value(),
-    );
+    transaction.put_system(&table_names::modules(), key(&deployed.name)?, deployed.row.to_value());
     let owner = TableRow::Owner(deployed.name.to_string());
     for table in deployed.tables.iter() {
         // Also for a table that is there already: a lost row would be mended.
@@ -161,9 +142,8 @@ fn stage(
         put_owner(transaction, table, &owner)?;
     }
     for table in &plan.tables.orphaned {
-        let table: Name = table
-            .parse()
-            .map_err(|error: crate::value::Invalid| error.to_string())?;
+        let table: Name =
+            table.parse().map_err(|error: crate::value::Invalid| error.to_string())?;
         put_owner(transaction, &table, &orphan(&deployed.name, entry))?;
     }
     Ok(())
@@ -175,18 +155,16 @@ fn put_owner(transaction: &mut Transaction, table: &Name, row: &TableRow) -> Res
 }
 
 fn orphan(module: &Name, entry: &Entry) -> TableRow {
-    TableRow::Orphan {
-        of: module.to_string(),
-        since: entry.sequence.0,
-    }
+    TableRow::Orphan { of: module.to_string(), since: entry.sequence.0 }
 }
 
 fn key(name: &Name) -> Result<Key, String> {
     Key::new(name.as_str()).map_err(|error| error.to_string())
 }
 
-fn on_deploy_call(entry: &Entry, command: &Name) -> CommandCall {
+fn on_deploy_call(deployed: &Deployed, entry: &Entry, command: &Name) -> CommandCall {
     CommandCall {
+        module: Arc::clone(&deployed.label),
         id: entry.id,
         name: command.clone(),
         input: "{}".into(),

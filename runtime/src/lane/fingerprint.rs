@@ -121,21 +121,15 @@ mod tests {
         let one =
             canonical(" { \"b\" : [ 1 , 2.0, { } , [ ] ] ,\n\"a\\\"{\" : \"x , y\" , \"c\":null} ");
         assert_eq!(one, r#"{"a\"{":"x , y","b":[1,2.0,{},[]],"c":null}"#);
-        assert_eq!(
-            of_command("n", r#"{"a":1,"b":2}"#),
-            of_command("n", "{ \"b\":2, \"a\" :1 }")
-        );
+        assert_eq!(of_command("n", r#"{"a":1,"b":2}"#), of_command("n", "{ \"b\":2, \"a\" :1 }"));
     }
 
     #[test]
     fn everything_else_does() {
         let base = of_command("n", r#"{"a":1}"#);
-        for (name, input) in [
-            ("m", r#"{"a":1}"#),
-            ("n", r#"{"a":1.0}"#),
-            ("n", r#"{"a":"1"}"#),
-            ("n", "[1]"),
-        ] {
+        for (name, input) in
+            [("m", r#"{"a":1}"#), ("n", r#"{"a":1.0}"#), ("n", r#"{"a":"1"}"#), ("n", "[1]")]
+        {
             assert_ne!(base, of_command(name, input), "{name} {input}");
         }
         assert_ne!(canonical("[1,2]"), canonical("[2,1]"));

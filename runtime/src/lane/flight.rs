@@ -35,13 +35,7 @@ pub struct Flight {
 impl Flight {
     pub(super) fn new(id: Uuid, sequence: Sequence) -> Self {
         let (logged, answer) = (AtomicBool::new(false), OnceLock::new());
-        Self {
-            id,
-            sequence,
-            logged,
-            answer,
-            changed: Notify::new(),
-        }
+        Self { id, sequence, logged, answer, changed: Notify::new() }
     }
 
     pub(super) fn set_logged(&self) {

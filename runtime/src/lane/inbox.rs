@@ -222,9 +222,7 @@ impl Inbox {
         let id_time_ms = time_of(submission.id);
         if let Some(seen) = self.ids.get(submission.id, id_time_ms) {
             if seen.fingerprint != submission.fingerprint {
-                return Err(Refusal::Reused {
-                    sequence: seen.sequence,
-                });
+                return Err(Refusal::Reused { sequence: seen.sequence });
             }
             return Ok(self.ticket(submission.id, seen));
         }
@@ -236,10 +234,7 @@ impl Inbox {
         self.check_basis(&submission.act)?;
         self.check_room(settings, bytes_of(&submission.act))?;
         let flight = self.sequence(submission, id_time_ms, now_ms);
-        Ok(Ticket::Flying {
-            flight,
-            replayed: false,
-        })
+        Ok(Ticket::Flying { flight, replayed: false })
     }
 
     pub(super) fn find(&self, id: Uuid) -> Option<Ticket> {
@@ -328,34 +323,11 @@ impl Inbox {
     fn sequence(&mut self, submission: Submission, id_time_ms: u64, now_ms: u64) -> Arc<Flight> {
         self.last = self.last.next();
         self.time_ms = now_ms;
-        let Submission {
-            id,
-            fingerprint,
-            act,
-            admitted,
-            keep,
-            ..
-        } = submission;
-        let entry = Arc::new(Entry {
-            sequence: self.last,
-            time_ms: now_ms,
-            id,
-            fingerprint,
-            act,
-        });
-        self.ids.insert(
-            id,
-            id_time_ms,
-            Seen {
-                sequence: self.last,
-                fingerprint,
-            },
-        );
+        let Submission { id, fingerprint, act, admitted, keep, .. } = submission;
+        let entry = Arc::new(Entry { sequence: self.last, time_ms: now_ms, id, fingerprint, act });
+        self.ids.insert(id, id_time_ms, Seen { sequence: self.last, fingerprint });
         let flight = self.fly(&entry, admitted, keep);
-        self.fresh.push(Fresh {
-            entry,
-            flight: Arc::clone(&flight),
-        });
+        self.fresh.push(Fresh { entry, flight: Arc::clone(&flight) });
         flight
     }
 
@@ -370,23 +342,14 @@ impl Inbox {
         self.flying_bytes += bytes_of(&entry.act);
         self.unfinished += 1;
         let (generation, entry) = (self.generation, Arc::clone(entry));
-        let pending = Pending {
-            generation,
-            entry,
-            flight: Arc::clone(&flight),
-            admitted,
-            keep,
-        };
+        let pending = Pending { generation, entry, flight: Arc::clone(&flight), admitted, keep };
         self.pending.push_back(pending);
         flight
     }
 
     fn ticket(&self, id: Uuid, seen: Seen) -> Ticket {
         match self.flights.get(&id) {
-            Some(flight) => Ticket::Flying {
-                flight: Arc::clone(flight),
-                replayed: true,
-            },
+            Some(flight) => Ticket::Flying { flight: Arc::clone(flight), replayed: true },
             None => Ticket::Settled(seen.sequence),
         }
     }
@@ -394,12 +357,8 @@ impl Inbox {
     fn check_phase(&self) -> Result<(), Refusal> {
         match &self.phase {
             Phase::Running => Ok(()),
-            Phase::Recovering(reason) => Err(Refusal::Recovering {
-                reason: reason.clone(),
-            }),
-            Phase::Stopped(reason) => Err(Refusal::Stopped {
-                reason: reason.clone(),
-            }),
+            Phase::Recovering(reason) => Err(Refusal::Recovering { reason: reason.clone() }),
+            Phase::Stopped(reason) => Err(Refusal::Stopped { reason: reason.clone() }),
             Phase::Draining => Err(Refusal::Draining),
         }
     }
@@ -414,10 +373,9 @@ impl Inbox {
     fn check_basis(&self, act: &Act) -> Result<(), Refusal> {
         match act {
             Act::Command(command) => match command.basis {
-                Some(basis) if basis > self.last => Err(Refusal::BasisAhead {
-                    basis,
-                    last: self.last,
-                }),
+                Some(basis) if basis > self.last => {
+                    Err(Refusal::BasisAhead { basis, last: self.last })
+                }
                 _ => Ok(()),
             },
             _ => Ok(()),
@@ -428,11 +386,7 @@ impl Inbox {
         let (waiting, bytes) = (self.flights.len(), self.flying_bytes);
         let full = waiting >= settings.inbox_entries_max
             || bytes.saturating_add(more) > settings.inbox_bytes_max;
-        if full {
-            Err(Refusal::Full { waiting, bytes })
-        } else {
-            Ok(())
-        }
+        if full { Err(Refusal::Full { waiting, bytes }) } else { Ok(()) }
     }
 }
 

@@ -44,12 +44,8 @@ impl Slot {
     /// # Errors
     /// What the system said.
     pub(super) fn open(path: &Path) -> io::Result<(Self, Mark)> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)?;
+        let file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         let mut bytes = [0; 17];
         let mark = match file.read_exact_at(&mut bytes, 0) {
             Ok(()) => parse(bytes),
@@ -57,13 +53,7 @@ impl Slot {
             Err(error) => return Err(error),
         };
         // The mark stays until the caller has counted it.
-        Ok((
-            Self {
-                file,
-                running: true,
-            },
-            mark,
-        ))
+        Ok((Self { file, running: true }, mark))
     }
 
     /// Says that a command is about to run.

@@ -22,13 +22,7 @@ impl Follower {
     /// At the beginning of a history.
     pub(crate) fn new(history: History) -> Self {
         let (entry, outcome) = (Sequence(0), Sequence(0));
-        Self {
-            history,
-            tail: Tail::START,
-            floor_ms: 0,
-            entry,
-            outcome,
-        }
+        Self { history, tail: Tail::START, floor_ms: 0, entry, outcome }
     }
 
     /// Decodes the next round, and checks that it is the next.
@@ -44,10 +38,7 @@ impl Follower {
         }
         self.check_sequences(&round.records)?;
         self.floor_ms = header.floor_ms;
-        self.tail = Tail {
-            number: header.number,
-            chain: round.chain,
-        };
+        self.tail = Tail { number: header.number, chain: round.chain };
         Ok(round)
     }
 
@@ -74,11 +65,7 @@ impl Follower {
             };
             if found != last.next() {
                 let what = format!("{what} {found} comes after {what} {last}");
-                return Err(Damage {
-                    offset: 0,
-                    record: Some(index),
-                    what,
-                });
+                return Err(Damage { offset: 0, record: Some(index), what });
             }
             *last = found;
         }
@@ -97,31 +84,17 @@ pub(crate) fn check_follows(
     tail: Tail,
 ) -> Result<(), String> {
     if header.history != history {
-        return Err(format!(
-            "it is of history {}, not {history}",
-            header.history
-        ));
+        return Err(format!("it is of history {}, not {history}", header.history));
     }
     if header.number != tail.number + 1 {
-        return Err(format!(
-            "it says it is round {}, not {}",
-            header.number,
-            tail.number + 1
-        ));
+        return Err(format!("it says it is round {}, not {}", header.number, tail.number + 1));
     }
     if header.chain_before != tail.chain {
-        return Err(format!(
-            "it does not continue the chain of round {}",
-            tail.number
-        ));
+        return Err(format!("it does not continue the chain of round {}", tail.number));
     }
     Ok(())
 }
 
 fn in_header(what: String) -> Damage {
-    Damage {
-        offset: 0,
-        record: None,
-        what,
-    }
+    Damage { offset: 0, record: None, what }
 }

@@ -54,11 +54,7 @@ impl Memory {
     #[must_use]
     pub fn new(history: History) -> Self {
         let (contents, changed) = (Mutex::default(), Condvar::new());
-        Self(Arc::new(Disk {
-            history,
-            contents,
-            changed,
-        }))
+        Self(Arc::new(Disk { history, contents, changed }))
     }
 
     /// Makes an append fail: 1 is the next, 2 the one after it.
@@ -96,10 +92,7 @@ impl Memory {
     }
 
     fn contents(&self) -> MutexGuard<'_, Contents> {
-        self.0
-            .contents
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.0.contents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Locks the disk once nothing holds appends up.
@@ -109,11 +102,8 @@ impl Memory {
         contents.waiting += 1;
         self.0.changed.notify_all();
         let held = |contents: &mut Contents| contents.holds > 0;
-        let mut contents = self
-            .0
-            .changed
-            .wait_while(contents, held)
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut contents =
+            self.0.changed.wait_while(contents, held).unwrap_or_else(PoisonError::into_inner);
         contents.waiting -= 1;
         contents
     }
@@ -138,9 +128,7 @@ impl Drop for Hold {
 
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Memory")
-            .field("history", &self.0.history)
-            .finish_non_exhaustive()
+        f.debug_struct("Memory").field("history", &self.0.history).finish_non_exhaustive()
     }
 }
 
@@ -148,22 +136,12 @@ impl Storage for Memory {
     fn open(&self, visit: &mut Visit<'_>) -> Result<Opened, Error> {
         let rounds = self.rounds();
         if std::mem::replace(&mut self.contents().is_open, true) {
-            return Err(Error::InUse {
-                place: PLACE.into(),
-            });
+            return Err(Error::InUse { place: PLACE.into() });
         }
         // From here on dropping the log marks the disk as free again.
-        let mut log = MemoryLog {
-            disk: self.clone(),
-            tail: Tail::START,
-            is_closed: false,
-        };
+        let mut log = MemoryLog { disk: self.clone(), tail: Tail::START, is_closed: false };
         let mut follower = Follower::new(self.0.history);
-        let progress = Progress {
-            segment: 1,
-            segments: 1,
-            last_round: rounds.len() as u64,
-        };
+        let progress = Progress { segment: 1, segments: 1, last_round: rounds.len() as u64 };
         for (number, bytes) in (1..).zip(&rounds) {
             let round = follower.accept(bytes);
             let visited = round.and_then(|round| visit(round, progress));
@@ -175,11 +153,7 @@ impl Storage for Memory {
             })?;
         }
         log.tail = follower.tail();
-        Ok(Opened {
-            tail: log.tail,
-            log: Box::new(log),
-            history: self.0.history,
-        })
+        Ok(Opened { tail: log.tail, log: Box::new(log), history: self.0.history })
     }
 }
 
@@ -203,11 +177,7 @@ impl Log for MemoryLog {
 
         let mut contents = self.disk.begin_append();
         let nth = contents.appends;
-        let fault = contents
-            .faults
-            .iter()
-            .find(|(at, _)| *at == nth)
-            .map(|(_, fault)| *fault);
+        let fault = contents.faults.iter().find(|(at, _)| *at == nth).map(|(_, fault)| *fault);
         if fault != Some(Fault::BeforeDurable) {
             contents.rounds.push(round.bytes.clone());
         }
@@ -219,10 +189,7 @@ impl Log for MemoryLog {
                 source: "a test asked for it".into(),
             });
         }
-        self.tail = Tail {
-            number: self.tail.number + 1,
-            chain: round.chain,
-        };
+        self.tail = Tail { number: self.tail.number + 1, chain: round.chain };
         self.is_closed = false;
         Ok(())
     }
@@ -257,9 +224,6 @@ impl Reader for MemoryReader {
             .rounds
             .get(index)
             .cloned()
-            .ok_or_else(|| Error::Missing {
-                place: PLACE.into(),
-                what: format!("round {number}"),
-            })
+            .ok_or_else(|| Error::Missing { place: PLACE.into(), what: format!("round {number}") })
     }
 }

@@ -8,12 +8,7 @@ use crate::value::Sequence;
 /// A round of these records that follows the tail.
 pub(crate) fn round_of(tail: Tail, records: &[Record]) -> Encoded {
     let (number, chain_before) = (tail.number + 1, tail.chain);
-    let header = RoundHeader {
-        number,
-        history: HISTORY,
-        chain_before,
-        ..header()
-    };
+    let header = RoundHeader { number, history: HISTORY, chain_before, ..header() };
     encode(&header, records.iter().map(RecordRef::from))
 }
 

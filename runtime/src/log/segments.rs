@@ -56,10 +56,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            segment_bytes: 256 << 20,
-            cache_bytes: 4 << 20,
-        }
+        Self { segment_bytes: 256 << 20, cache_bytes: 4 << 20 }
     }
 }
 
@@ -73,10 +70,7 @@ pub struct Segments {
 impl Segments {
     /// The log in this directory, which need not be there yet. Does no I/O.
     pub fn new(dir: impl Into<PathBuf>, limits: Limits) -> Self {
-        Self {
-            dir: dir.into(),
-            limits,
-        }
+        Self { dir: dir.into(), limits }
     }
 
     /// Whether a log was created here.
@@ -95,9 +89,7 @@ impl Segments {
     pub fn create(&self, history: History) -> Result<(), Error> {
         directory::create(&self.dir)?;
         if self.exists()? {
-            return Err(Error::Exists {
-                place: self.dir.display().to_string(),
-            });
+            return Err(Error::Exists { place: self.dir.display().to_string() });
         }
         let meta = Meta {
             history,
@@ -124,10 +116,7 @@ impl Storage for Segments {
         }
         let Some(end) = opening.end() else {
             let place = self.dir.display().to_string();
-            return Err(Error::Missing {
-                place,
-                what: "a log".into(),
-            });
+            return Err(Error::Missing { place, what: "a log".into() });
         };
         let log = SegmentsLog {
             dir: self.dir.clone(),
@@ -138,11 +127,7 @@ impl Storage for Segments {
             shelf: Arc::new(Shelf::new(end.places, active)),
             refuses: false,
         };
-        Ok(Opened {
-            log: Box::new(log),
-            history: end.history,
-            tail: end.tail,
-        })
+        Ok(Opened { log: Box::new(log), history: end.history, tail: end.tail })
     }
 }
 
@@ -188,10 +173,7 @@ impl SegmentsLog {
         let number = self.tail.number + 1;
         self.shelf.append(number, &round.bytes)?;
         self.newest.rounds_bytes += round.bytes.len() as u64;
-        self.tail = Tail {
-            number,
-            chain: round.chain,
-        };
+        self.tail = Tail { number, chain: round.chain };
         Ok(())
     }
 

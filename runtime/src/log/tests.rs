@@ -23,10 +23,7 @@ fn each_storage(test: impl Fn(&dyn Storage)) {
 fn i1_what_was_appended_is_there_when_opened_again() {
     each_storage(|storage| {
         let (opened, rounds) = open(storage).unwrap();
-        assert_eq!(
-            (opened.history, opened.tail, rounds.len()),
-            (HISTORY, Tail::START, 0)
-        );
+        assert_eq!((opened.history, opened.tail, rounds.len()), (HISTORY, Tail::START, 0));
         let mut log = opened.log;
         append_to(&mut *log, 3).unwrap();
         let tail = log.tail();
@@ -72,18 +69,9 @@ fn a_reader_does_not_keep_a_dropped_log_open() {
 fn i4_a_round_that_does_not_follow_is_not_appended() {
     let strange = |header: RoundHeader| encode(&header, []);
     let headers = [
-        RoundHeader {
-            number: 2,
-            ..header()
-        },
-        RoundHeader {
-            chain_before: Hash::of(b""),
-            ..header()
-        },
-        RoundHeader {
-            history: History(uuid::Uuid::nil()),
-            ..header()
-        },
+        RoundHeader { number: 2, ..header() },
+        RoundHeader { chain_before: Hash::of(b""), ..header() },
+        RoundHeader { history: History(uuid::Uuid::nil()), ..header() },
     ];
     each_storage(|storage| {
         for header in headers {
@@ -104,17 +92,10 @@ fn whoever_opens_may_refuse_a_round() {
         append_to(&mut *open(storage).unwrap().0.log, 2).unwrap();
         let refused = storage.open(&mut |round, _| match round.header.number {
             1 => Ok(()),
-            _ => Err(Damage {
-                offset: 0,
-                record: Some(1),
-                what: "not to my taste".into(),
-            }),
+            _ => Err(Damage { offset: 0, record: Some(1), what: "not to my taste".into() }),
         });
         let message = refused.map(drop).unwrap_err().to_string();
-        assert!(
-            message.contains("round 2: record 1: not to my taste; "),
-            "{message}"
-        );
+        assert!(message.contains("round 2: record 1: not to my taste; "), "{message}");
         assert!(open(storage).is_ok());
     });
 }
@@ -165,19 +146,10 @@ fn i11_an_altered_round_is_refused() {
 /// What is wrong with these records in the second round, after entries 1 and 2 and
 /// outcome 1 in the first.
 fn refusal(records: &[Record]) -> String {
-    let first = [
-        Record::Entry(entry(1)),
-        Record::Entry(entry(2)),
-        Record::Outcome(outcome(1)),
-    ];
+    let first = [Record::Entry(entry(1)), Record::Entry(entry(2)), Record::Outcome(outcome(1))];
     let mut follower = Follower::new(HISTORY);
-    follower
-        .accept(&round_of(Tail::START, &first).bytes)
-        .unwrap();
-    follower
-        .accept(&round_of(follower.tail(), records).bytes)
-        .unwrap_err()
-        .to_string()
+    follower.accept(&round_of(Tail::START, &first).bytes).unwrap();
+    follower.accept(&round_of(follower.tail(), records).bytes).unwrap_err().to_string()
 }
 
 #[test]

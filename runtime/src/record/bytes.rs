@@ -49,8 +49,7 @@ impl Output {
         let mut rest = length;
         while rest >= 0x80 {
             // Seven bits at a time: always below 256.
-            self.0
-                .push(0x80 | u8::try_from(rest & 0x7f).unwrap_or_default());
+            self.0.push(0x80 | u8::try_from(rest & 0x7f).unwrap_or_default());
             rest >>= 7;
         }
         self.0.push(u8::try_from(rest).unwrap_or_default());
@@ -91,10 +90,7 @@ pub(crate) struct Input<'a> {
 impl<'a> Input<'a> {
     /// Reads these bytes; they begin at `offset` of the round, for messages.
     pub(crate) fn new(bytes: &'a [u8], offset: usize) -> Self {
-        Self {
-            rest: bytes,
-            offset,
-        }
+        Self { rest: bytes, offset }
     }
 
     pub(crate) fn offset(&self) -> usize {
@@ -106,11 +102,7 @@ impl<'a> Input<'a> {
     }
 
     pub(crate) fn damage(&self, what: impl Into<String>) -> Damage {
-        Damage {
-            offset: self.offset,
-            record: None,
-            what: what.into(),
-        }
+        Damage { offset: self.offset, record: None, what: what.into() }
     }
 
     pub(crate) fn raw(&mut self, length: usize) -> Result<&'a [u8], Damage> {

@@ -27,11 +27,7 @@ pub(super) struct Head {
 
 #[derive(Debug)]
 enum ActHead {
-    Command {
-        name: Name,
-        basis: Option<Sequence>,
-        scheduled_for_ms: Option<u64>,
-    },
+    Command { name: Name, basis: Option<Sequence>, scheduled_for_ms: Option<u64> },
     Whole(Act),
 }
 
@@ -102,11 +98,7 @@ impl Head {
     pub(super) fn with_body(self, mut body: Input<'_>) -> Result<Entry, Damage> {
         let act = match self.act {
             ActHead::Whole(act) => act,
-            ActHead::Command {
-                name,
-                basis,
-                scheduled_for_ms,
-            } => Act::Command(Command {
+            ActHead::Command { name, basis, scheduled_for_ms } => Act::Command(Command {
                 name,
                 input: body.shared_text()?,
                 basis,
@@ -119,20 +111,8 @@ impl Head {
             }),
         };
         body.finish("the body")?;
-        let Self {
-            sequence,
-            time_ms,
-            id,
-            fingerprint,
-            ..
-        } = self;
-        Ok(Entry {
-            sequence,
-            time_ms,
-            id,
-            fingerprint,
-            act,
-        })
+        let Self { sequence, time_ms, id, fingerprint, .. } = self;
+        Ok(Entry { sequence, time_ms, id, fingerprint, act })
     }
 }
 
@@ -146,16 +126,9 @@ impl ActHead {
                     scheduled_for_ms: input.option(Input::u64)?,
                 });
             }
-            DEPLOY => Act::Deploy(Deploy {
-                module: input.name()?,
-                hash: input.hash()?,
-            }),
-            REMOVE => Act::Remove {
-                module: input.name()?,
-            },
-            DROP_TABLE => Act::DropTable {
-                table: input.name()?,
-            },
+            DEPLOY => Act::Deploy(Deploy { module: input.name()?, hash: input.hash()? }),
+            REMOVE => Act::Remove { module: input.name()? },
+            DROP_TABLE => Act::DropTable { table: input.name()? },
             other => return Err(input.unknown("act", other)),
         };
         Ok(Self::Whole(act))

@@ -72,11 +72,7 @@ impl Frame {
         let mut covered = [0; FRAME_BYTES - CHECKSUM_BYTES];
         let [kind, flags, _, _, lengths_and_hash @ ..] = &mut covered;
         *kind = self.kind.tag();
-        *flags = if self.presence == Presence::Erased {
-            ERASED
-        } else {
-            0
-        };
+        *flags = if self.presence == Presence::Erased { ERASED } else { 0 };
         let (lengths, hash) = lengths_and_hash.split_at_mut(16);
         let (head_bytes, body_bytes) = lengths.split_at_mut(8);
         head_bytes.copy_from_slice(&self.head_bytes.to_le_bytes());
@@ -88,11 +84,7 @@ impl Frame {
     /// What the chain covers of the frame: all but the checksum, as it was before
     /// the body was erased.
     pub(super) fn chained(&self) -> [u8; FRAME_BYTES - CHECKSUM_BYTES] {
-        Self {
-            presence: Presence::Whole,
-            ..*self
-        }
-        .covered()
+        Self { presence: Presence::Whole, ..*self }.covered()
     }
 
     pub(super) fn write(&self, head: &[u8], output: &mut Output) {
@@ -119,16 +111,7 @@ impl Frame {
         if crc32c::crc32c_append(crc32c::crc32c(covered), head) != checksum {
             return Err(start.damage("frame and head do not match their checksum"));
         }
-        Ok((
-            Self {
-                kind,
-                presence,
-                head_bytes,
-                body_bytes,
-                body_hash,
-            },
-            head,
-        ))
+        Ok((Self { kind, presence, head_bytes, body_bytes, body_hash }, head))
     }
 }
 

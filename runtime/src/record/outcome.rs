@@ -57,9 +57,7 @@ struct EventHead {
 pub(super) fn write(outcome: &Outcome, head: &mut Output, body: &mut Output) {
     head.u64(outcome.sequence.0);
     head.u64(outcome.elapsed_us);
-    head.option(outcome.module.as_ref(), |out, module| {
-        out.text(module.as_str())
-    });
+    head.option(outcome.module.as_ref(), |out, module| out.text(module.as_str()));
     head.option(outcome.module_hash, |out, hash| out.raw(&hash.0));
     match &outcome.verdict {
         Verdict::Succeeded(result) => {
@@ -149,12 +147,8 @@ impl VerdictHead {
     fn read(input: &mut Input<'_>) -> Result<Self, Damage> {
         match input.u8()? {
             SUCCEEDED => Ok(Self::Succeeded),
-            REJECTED => Ok(Self::Rejected {
-                code: input.shared_text()?,
-            }),
-            FAILED => Ok(Self::Failed {
-                code: input.shared_text()?,
-            }),
+            REJECTED => Ok(Self::Rejected { code: input.shared_text()? }),
+            FAILED => Ok(Self::Failed { code: input.shared_text()? }),
             other => Err(input.unknown("verdict", other)),
         }
     }
@@ -172,11 +166,7 @@ impl VerdictHead {
 }
 
 fn read_failure(code: Arc<str>, body: &mut Input<'_>) -> Result<Failure, Damage> {
-    Ok(Failure {
-        code,
-        message: body.shared_text()?,
-        details: body.option(Input::shared_text)?,
-    })
+    Ok(Failure { code, message: body.shared_text()?, details: body.option(Input::shared_text)? })
 }
 
 fn read_changes(n_tables: usize, body: &mut Input<'_>) -> Result<ChangeSet, Damage> {
@@ -201,11 +191,7 @@ fn read_changes(n_tables: usize, body: &mut Input<'_>) -> Result<ChangeSet, Dama
             };
             rows.push((key, value));
         }
-        tables.push(TableChanges {
-            table,
-            lifecycle,
-            rows,
-        });
+        tables.push(TableChanges { table, lifecycle, rows });
     }
     Ok(ChangeSet { tables })
 }
@@ -233,20 +219,9 @@ fn read_event_heads(input: &mut Input<'_>) -> Result<Vec<EventHead>, Damage> {
 
 fn read_events(heads: Vec<EventHead>, body: &mut Input<'_>) -> Result<Vec<Event>, Damage> {
     let mut events = Vec::with_capacity(heads.len());
-    for EventHead {
-        position,
-        id,
-        event_type,
-    } in heads
-    {
+    for EventHead { position, id, event_type } in heads {
         let subject = body.option(Input::shared_text)?;
-        events.push(Event {
-            position,
-            id,
-            event_type,
-            subject,
-            data: body.shared_text()?,
-        });
+        events.push(Event { position, id, event_type, subject, data: body.shared_text()? });
     }
     Ok(events)
 }

@@ -34,10 +34,7 @@ pub fn encode<'a>(
         output.raw(head);
         output.raw(body);
     }
-    Encoded {
-        bytes: output.into_bytes(),
-        chain: Hash(chain.finalize().into()),
-    }
+    Encoded { bytes: output.into_bytes(), chain: Hash(chain.finalize().into()) }
 }
 
 /// Reads a round back and checks all of it but whether it follows the round before.
@@ -53,11 +50,7 @@ pub fn decode(bytes: &[u8]) -> Result<Round, Damage> {
         raw.chain_to(&mut chain);
         records.push(raw.within(raw.decode())?);
     }
-    Ok(Round {
-        header: walk.header,
-        records,
-        chain: Hash(chain.finalize().into()),
-    })
+    Ok(Round { header: walk.header, records, chain: Hash(chain.finalize().into()) })
 }
 
 /// The header of a round and the chain after it; bodies are neither read nor
@@ -139,12 +132,7 @@ impl<'a> Walk<'a> {
     fn new(bytes: &'a [u8]) -> Result<Self, Damage> {
         let mut input = Input::new(bytes, 0);
         let (header, n_records) = frame::read_header(&mut input)?;
-        Ok(Self {
-            header,
-            n_records,
-            n_read: 0,
-            input,
-        })
+        Ok(Self { header, n_records, n_read: 0, input })
     }
 
     /// The next record; none after the last, when nothing may be left over.
@@ -156,10 +144,7 @@ impl<'a> Walk<'a> {
         let index = self.n_read;
         self.n_read += 1;
         let raw = Raw::read(index, &mut self.input);
-        raw.map(Some).map_err(|damage| Damage {
-            record: Some(index),
-            ..damage
-        })
+        raw.map(Some).map_err(|damage| Damage { record: Some(index), ..damage })
     }
 }
 
@@ -181,13 +166,7 @@ impl<'a> Raw<'a> {
             Presence::Erased => &[],
         };
         let head = Input::new(head_bytes, head_offset);
-        Ok(Self {
-            index,
-            frame,
-            head,
-            head_bytes,
-            body_bytes,
-        })
+        Ok(Self { index, frame, head, head_bytes, body_bytes })
     }
 
     fn chain_to(&self, chain: &mut Sha256) {
@@ -225,10 +204,7 @@ impl<'a> Raw<'a> {
 
     fn attempt(&self) -> Result<Attempt, Damage> {
         let mut head = self.head.clone();
-        let attempt = Attempt {
-            id: head.uuid()?,
-            count: head.u32()?,
-        };
+        let attempt = Attempt { id: head.uuid()?, count: head.u32()? };
         head.finish("the head")?;
         self.body()?.finish("the body")?;
         Ok(attempt)
@@ -236,9 +212,6 @@ impl<'a> Raw<'a> {
 
     /// The same result, with damage placed in this record.
     fn within<T>(&self, result: Result<T, Damage>) -> Result<T, Damage> {
-        result.map_err(|damage| Damage {
-            record: Some(self.index),
-            ..damage
-        })
+        result.map_err(|damage| Damage { record: Some(self.index), ..damage })
     }
 }

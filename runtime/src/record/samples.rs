@@ -16,13 +16,7 @@ pub(crate) const HISTORY: History = History(Uuid::from_u128(0xC0FFEE));
 /// The header of a first round.
 pub(crate) fn header() -> RoundHeader {
     let (floor_ms, time_ms) = (1_700_000_000_000, 1_700_000_100_000);
-    RoundHeader {
-        number: 1,
-        history: HISTORY,
-        chain_before: CHAIN_START,
-        floor_ms,
-        time_ms,
-    }
+    RoundHeader { number: 1, history: HISTORY, chain_before: CHAIN_START, floor_ms, time_ms }
 }
 
 /// A command that moves money between two accounts.
@@ -69,11 +63,7 @@ pub(crate) fn outcome(sequence: u64) -> Outcome {
         module_hash: Some(Hash::of(b"bank")),
         verdict: Verdict::Succeeded(Value::Json(r#"{"balance":1750}"#.into())),
         changes: ChangeSet {
-            tables: vec![TableChanges {
-                table,
-                lifecycle: Lifecycle::Kept,
-                rows,
-            }],
+            tables: vec![TableChanges { table, lifecycle: Lifecycle::Kept, rows }],
         },
         events: vec![event],
         elapsed_us: 12,
@@ -88,18 +78,10 @@ pub(crate) fn rejected(sequence: u64) -> Outcome {
         details: Some(r#"{"balance":10}"#.into()),
     };
     let (verdict, events) = (Verdict::Rejected(failure), Vec::new());
-    Outcome {
-        verdict,
-        events,
-        changes: ChangeSet::default(),
-        ..outcome(sequence)
-    }
+    Outcome { verdict, events, changes: ChangeSet::default(), ..outcome(sequence) }
 }
 
 /// A command and its outcome.
 pub(crate) fn pair(sequence: u64) -> [Record; 2] {
-    [
-        Record::Entry(entry(sequence)),
-        Record::Outcome(outcome(sequence)),
-    ]
+    [Record::Entry(entry(sequence)), Record::Outcome(outcome(sequence))]
 }

@@ -16,19 +16,10 @@ fn encode_all(header: &RoundHeader, records: &[Record]) -> Encoded {
 
 /// One record of each kind, and both sorts of verdict.
 fn sample_records() -> Vec<Record> {
-    let attempt = Attempt {
-        id: Uuid::from_u128(7),
-        count: 2,
-    };
+    let attempt = Attempt { id: Uuid::from_u128(7), count: 2 };
     let [command, result] = pair(1);
-    let deploy = Deploy {
-        module: "bank".parse().unwrap(),
-        hash: Hash::of(b"bank"),
-    };
-    let deploy = Entry {
-        act: Act::Deploy(deploy),
-        ..entry(2)
-    };
+    let deploy = Deploy { module: "bank".parse().unwrap(), hash: Hash::of(b"bank") };
+    let deploy = Entry { act: Act::Deploy(deploy), ..entry(2) };
     vec![
         command,
         result,
@@ -56,14 +47,7 @@ fn what(bytes: &[u8]) -> String {
 fn a_round_without_records_is_a_round() {
     let encoded = encode_all(&header(), &[]);
     let round = decode(&encoded.bytes).unwrap();
-    assert_eq!(
-        round,
-        Round {
-            header: header(),
-            records: vec![],
-            chain: encoded.chain
-        }
-    );
+    assert_eq!(round, Round { header: header(), records: vec![], chain: encoded.chain });
     assert_eq!(encoded.bytes.len(), HEADER_BYTES);
 }
 
@@ -103,26 +87,11 @@ fn the_chain_covers_every_record_and_the_header() {
     swapped.swap(0, 1);
     chains.push(encode_all(&header(), &swapped).chain);
     let headers = [
-        RoundHeader {
-            number: 2,
-            ..header()
-        },
-        RoundHeader {
-            history: History(Uuid::nil()),
-            ..header()
-        },
-        RoundHeader {
-            chain_before: Hash::of(b""),
-            ..header()
-        },
-        RoundHeader {
-            floor_ms: 0,
-            ..header()
-        },
-        RoundHeader {
-            time_ms: 0,
-            ..header()
-        },
+        RoundHeader { number: 2, ..header() },
+        RoundHeader { history: History(Uuid::nil()), ..header() },
+        RoundHeader { chain_before: Hash::of(b""), ..header() },
+        RoundHeader { floor_ms: 0, ..header() },
+        RoundHeader { time_ms: 0, ..header() },
     ];
     chains.extend(headers.map(|header| encode_all(&header, &records).chain));
     let n_chains = chains.len();
@@ -143,10 +112,7 @@ fn the_chain_covers_every_byte_of_heads_and_bodies() {
         assert_ne!(chain(&other_head, &body), original);
         assert_ne!(chain(&head, &other_body), original);
     }
-    assert_ne!(
-        peek(&round_of(Kind::Outcome, &head, &body)).unwrap().1,
-        original
-    );
+    assert_ne!(peek(&round_of(Kind::Outcome, &head, &body)).unwrap().1, original);
 }
 
 #[test]
@@ -295,13 +261,7 @@ fn any_header() -> impl Strategy<Value = RoundHeader> {
     (numbers, any::<u128>(), any_hash()).prop_map(|(numbers, history, chain_before)| {
         let (number, floor_ms, time_ms) = numbers;
         let history = History(Uuid::from_u128(history));
-        RoundHeader {
-            number,
-            history,
-            chain_before,
-            floor_ms,
-            time_ms,
-        }
+        RoundHeader { number, history, chain_before, floor_ms, time_ms }
     })
 }
 
@@ -333,13 +293,8 @@ fn any_entry() -> impl Strategy<Value = Entry> {
 }
 
 fn any_command() -> impl Strategy<Value = Command> {
-    let texts = (
-        any_text(),
-        option::of(any_text()),
-        any_text(),
-        option::of(any_text()),
-        any_text(),
-    );
+    let texts =
+        (any_text(), option::of(any_text()), any_text(), option::of(any_text()), any_text());
     let numbers = (option::of(any_sequence()), option::of(any::<u64>()));
     (any_name(), texts, numbers, vec(any_unchanged(), 0..4)).prop_map(
         |(name, (input, caller, correlation_id, causation_id, metadata), numbers, unchanged)| {
@@ -378,15 +333,7 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
     (any_sequence(), handled_by, verdict, effects).prop_map(
         |(sequence, (module, module_hash, elapsed_us), verdict, (tables, events))| {
             let changes = ChangeSet { tables };
-            Outcome {
-                sequence,
-                module,
-                module_hash,
-                verdict,
-                changes,
-                events,
-                elapsed_us,
-            }
+            Outcome { sequence, module, module_hash, verdict, changes, events, elapsed_us }
         },
     )
 }
@@ -400,41 +347,19 @@ fn any_failure() -> impl Strategy<Value = Failure> {
 }
 
 fn any_table() -> impl Strategy<Value = TableChanges> {
-    let lifecycle = prop_oneof![
-        Just(Lifecycle::Kept),
-        Just(Lifecycle::Created),
-        Just(Lifecycle::Dropped)
-    ];
-    (
-        any_name(),
-        lifecycle,
-        vec((any_key(), option::of(any_value())), 0..5),
-    )
-        .prop_map(|(table, lifecycle, rows)| TableChanges {
-            table,
-            lifecycle,
-            rows,
-        })
+    let lifecycle =
+        prop_oneof![Just(Lifecycle::Kept), Just(Lifecycle::Created), Just(Lifecycle::Dropped)];
+    (any_name(), lifecycle, vec((any_key(), option::of(any_value())), 0..5))
+        .prop_map(|(table, lifecycle, rows)| TableChanges { table, lifecycle, rows })
 }
 
 fn any_event() -> impl Strategy<Value = Event> {
-    (
-        any::<u64>(),
-        any_id(),
-        any_text(),
-        option::of(any_text()),
-        any_text(),
-    )
-        .prop_map(|(position, id, event_type, subject, data)| {
+    (any::<u64>(), any_id(), any_text(), option::of(any_text()), any_text()).prop_map(
+        |(position, id, event_type, subject, data)| {
             let position = Position(position);
-            Event {
-                position,
-                id,
-                event_type,
-                subject,
-                data,
-            }
-        })
+            Event { position, id, event_type, subject, data }
+        },
+    )
 }
 
 fn any_value() -> impl Strategy<Value = Value> {

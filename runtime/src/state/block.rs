@@ -121,9 +121,7 @@ impl Block {
 
     /// The key of a row; empty if there is no such row.
     pub(super) fn key(&self, index: usize) -> &[u8] {
-        self.places
-            .get(index)
-            .map_or(&[], |place| key_at(&self.rows, *place))
+        self.places.get(index).map_or(&[], |place| key_at(&self.rows, *place))
     }
 
     /// The key of the last row, if there is one.
@@ -133,16 +131,12 @@ impl Block {
 
     /// Where a row begins among the bytes, or where the last one ends.
     pub(super) fn offset(&self, index: usize) -> usize {
-        self.places
-            .get(index)
-            .map_or(self.rows.len(), |place| place.offset as usize)
+        self.places.get(index).map_or(self.rows.len(), |place| place.offset as usize)
     }
 
     /// The bytes of some rows that follow each other.
     pub(super) fn packed(&self, rows: &Range<usize>) -> &[u8] {
-        self.rows
-            .get(self.offset(rows.start)..self.offset(rows.end))
-            .unwrap_or_default()
+        self.rows.get(self.offset(rows.start)..self.offset(rows.end)).unwrap_or_default()
     }
 
     /// The places of some rows that follow each other.
@@ -156,11 +150,7 @@ impl Block {
         if self.deleted > sequence {
             return true;
         }
-        self.newest > sequence
-            && self
-                .places(rows)
-                .iter()
-                .any(|place| place.changed > sequence)
+        self.newest > sequence && self.places(rows).iter().any(|place| place.changed > sequence)
     }
 }
 
@@ -168,15 +158,8 @@ impl Place {
     /// The place of a row that begins there. Even the draft of a block stays far
     /// below 4 GiB: `write.rs` bounds the rows that meet at once.
     pub(super) fn new(offset: usize, changed: Sequence) -> Self {
-        assert!(
-            u32::try_from(offset).is_ok(),
-            "a block of {offset} bytes cannot be indexed"
-        );
-        Self {
-            offset: u32::try_from(offset).unwrap_or_default(),
-            hint: 0,
-            changed,
-        }
+        assert!(u32::try_from(offset).is_ok(), "a block of {offset} bytes cannot be indexed");
+        Self { offset: u32::try_from(offset).unwrap_or_default(), hint: 0, changed }
     }
 }
 

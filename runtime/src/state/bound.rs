@@ -19,10 +19,7 @@ const INLINE_BYTES_MAX: usize = 30;
 /// compared as bytes. The first block's is empty and so below every key.
 #[derive(Clone)]
 pub(super) enum Bound {
-    Inline {
-        length: u8,
-        bytes: [u8; INLINE_BYTES_MAX],
-    },
+    Inline { length: u8, bytes: [u8; INLINE_BYTES_MAX] },
     Shared(Arc<[u8]>),
 }
 

@@ -42,10 +42,7 @@ impl Block {
     /// This block with changes, in key order and each within its bounds, made at
     /// a sequence. It may be too large or too small.
     pub(super) fn edited(&self, sequence: Sequence, changes: &[Change]) -> Self {
-        let edits: Vec<_> = changes
-            .iter()
-            .filter_map(|change| self.edit(change))
-            .collect();
+        let edits: Vec<_> = changes.iter().filter_map(|change| self.edit(change)).collect();
         let mut draft = Draft::for_edits(self, &edits);
         let mut kept = 0;
         for edit in &edits {
@@ -77,9 +74,7 @@ impl Block {
     pub(super) fn pieces(&self, bound: Bound, fill: Fill) -> Vec<(Bound, Self)> {
         let share = match fill {
             Fill::Full => BLOCK_BYTES_TARGET,
-            Fill::Even => self
-                .bytes()
-                .div_ceil(self.bytes().div_ceil(BLOCK_BYTES_TARGET)),
+            Fill::Even => self.bytes().div_ceil(self.bytes().div_ceil(BLOCK_BYTES_TARGET)),
         };
         let mut pieces = Vec::new();
         let (mut bound, mut start) = (bound, 0);
@@ -108,16 +103,8 @@ impl Block {
     /// How a change meets this block; not at all if it deletes an absent key.
     fn edit<'a>(&self, change: &'a Change) -> Option<Edit<'a>> {
         match self.search(change.0.as_str().as_bytes()) {
-            Ok(index) => Some(Edit {
-                change,
-                index,
-                found: true,
-            }),
-            Err(index) if change.1.is_some() => Some(Edit {
-                change,
-                index,
-                found: false,
-            }),
+            Ok(index) => Some(Edit { change, index, found: true }),
+            Err(index) if change.1.is_some() => Some(Edit { change, index, found: false }),
             Err(_) => None,
         }
     }

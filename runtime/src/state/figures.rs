@@ -5,10 +5,7 @@
 //! `CHANCERY_FIGURES=1000000 cargo test --release -p chancery --lib state::figures -- --nocapture`.
 //! Otherwise it runs over a few rows, so that it keeps working.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "measures time rather than telling it"
-)]
+#![expect(clippy::disallowed_methods, reason = "measures time rather than telling it")]
 
 use std::time::Instant;
 
@@ -36,31 +33,15 @@ fn value(n: usize) -> Value {
 fn put(state: &mut State, rows: Vec<(Key, Option<Value>)>) -> u64 {
     let sequence = state.sequence().next();
     let table = "accounts".parse().unwrap();
-    let changes = ChangeSet {
-        tables: vec![TableChanges {
-            table,
-            lifecycle: Lifecycle::Kept,
-            rows,
-        }],
-    };
-    state.apply(
-        Step {
-            sequence,
-            time_ms: 0,
-            position: Position(0),
-        },
-        &changes,
-    )
+    let changes =
+        ChangeSet { tables: vec![TableChanges { table, lifecycle: Lifecycle::Kept, rows }] };
+    state.apply(Step { sequence, time_ms: 0, position: Position(0) }, &changes)
 }
 
 /// Bytes of memory in use by this process.
 fn resident() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: usize = statm
-        .split(' ')
-        .nth(1)
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(0);
+    let pages: usize = statm.split(' ').nth(1).and_then(|text| text.parse().ok()).unwrap_or(0);
     pages * 4096
 }
 
@@ -71,40 +52,28 @@ fn rows(numbers: &[usize]) -> Vec<(Key, Option<Value>)> {
 fn measure_reads(what: &str, table: &Table, random: &mut Random, count: usize) {
     let keys: Vec<_> = (0..100_000).map(|_| key(random.below(count))).collect();
     measure(&format!("get, random, {what}"), keys.len(), || {
-        keys.iter()
-            .for_each(|key| assert!(table.get(key.as_str()).is_some()));
+        keys.iter().for_each(|key| assert!(table.get(key.as_str()).is_some()));
     });
     for order in [Order::Ascending, Order::Descending] {
         let rows = measure(&format!("scan, {order:?}, {what}"), count, || {
-            table
-                .scan(&Range::all(), order)
-                .map(|row| row.key.len())
-                .sum::<usize>()
+            table.scan(&Range::all(), order).map(|row| row.key.len()).sum::<usize>()
         });
         assert_eq!(rows, count * 17);
-        measure(
-            &format!("pages of 64 KiB, {order:?}, {what}"),
-            count,
-            || {
-                let (mut rest, mut page) = (Range::all(), Vec::new());
-                while let Some(last) = table.pack(&rest, order, 64 << 10, &mut page) {
-                    rest = rest.beyond(&last, order);
-                    page.clear();
-                }
-            },
-        );
+        measure(&format!("pages of 64 KiB, {order:?}, {what}"), count, || {
+            let (mut rest, mut page) = (Range::all(), Vec::new());
+            while let Some(last) = table.pack(&rest, order, 64 << 10, &mut page) {
+                rest = rest.beyond(&last, order);
+                page.clear();
+            }
+        });
     }
     let half = Range::between(None, Some(key(count / 2).as_str().to_owned()));
-    measure(&format!("count of half the table, {what}"), 1, || {
-        table.count(&half)
-    });
+    measure(&format!("count of half the table, {what}"), 1, || table.count(&half));
 }
 
 #[test]
 fn figures() {
-    let count = std::env::var("CHANCERY_FIGURES")
-        .ok()
-        .and_then(|text| text.parse().ok());
+    let count = std::env::var("CHANCERY_FIGURES").ok().and_then(|text| text.parse().ok());
     let count: usize = count.unwrap_or(2_000);
     let mut random = Random::from_env("figures");
     let before = resident();
@@ -139,23 +108,11 @@ fn figures() {
 
     let before = resident();
     let mut state = State::empty();
-    measure(
-        "put, shuffled, one at a time, into an empty table",
-        count,
-        || {
-            shuffled.iter().for_each(|&n| {
-                put(&mut state, rows(&[n]));
-            });
-        },
-    );
-    println!(
-        "memory: {} bytes (allocator reuses)",
-        resident().saturating_sub(before)
-    );
-    measure_reads(
-        "loaded shuffled",
-        state.table("accounts").unwrap(),
-        &mut random,
-        count,
-    );
+    measure("put, shuffled, one at a time, into an empty table", count, || {
+        shuffled.iter().for_each(|&n| {
+            put(&mut state, rows(&[n]));
+        });
+    });
+    println!("memory: {} bytes (allocator reuses)", resident().saturating_sub(before));
+    measure_reads("loaded shuffled", state.table("accounts").unwrap(), &mut random, count);
 }

@@ -17,9 +17,7 @@ impl Random {
     /// A source with the seed of `CHANCERY_SEED`, or a fixed one; prints it, so
     /// that a failing test says how to fail again.
     pub(crate) fn from_env(test: &str) -> Self {
-        let seed = std::env::var("CHANCERY_SEED")
-            .ok()
-            .and_then(|text| text.parse().ok());
+        let seed = std::env::var("CHANCERY_SEED").ok().and_then(|text| text.parse().ok());
         let seed = seed.unwrap_or(0xc4a2);
         println!("{test}: CHANCERY_SEED={seed}");
         Self(seed)
@@ -51,9 +49,7 @@ impl Random {
             1 => format!("\u{1f980}{n}"),
             2 => format!("{}{n:03}", "long".repeat(self.below(3) * 80)),
             3 => "\0".repeat(1 + n % 5),
-            4 => char::from_u32(0xd7ff - u32::try_from(n % 3).unwrap())
-                .unwrap()
-                .into(),
+            4 => char::from_u32(0xd7ff - u32::try_from(n % 3).unwrap()).unwrap().into(),
             _ => format!("row/{n:04}"),
         }
     }
@@ -78,11 +74,7 @@ impl Random {
         let mut changes = BTreeMap::new();
         for _ in 0..rows {
             let key = Key::new(&self.key()).unwrap();
-            let value = if self.below(10) < deletes_of_ten {
-                None
-            } else {
-                Some(self.value())
-            };
+            let value = if self.below(10) < deletes_of_ten { None } else { Some(self.value()) };
             changes.insert(key, value);
         }
         changes.into_iter().collect()
@@ -103,11 +95,7 @@ impl Random {
     }
 
     pub(crate) fn order(&mut self) -> Order {
-        if self.one_in(2) {
-            Order::Ascending
-        } else {
-            Order::Descending
-        }
+        if self.one_in(2) { Order::Ascending } else { Order::Descending }
     }
 }
 
@@ -117,9 +105,7 @@ pub(crate) type OwnedRow = (String, Value);
 /// The rows of a range as the model has them.
 pub(crate) fn expected(model: &Model, range: &Range, order: Order) -> Vec<OwnedRow> {
     let rows = model.iter().filter(|(key, _)| range.contains(key));
-    let mut rows: Vec<_> = rows
-        .map(|(key, (value, _))| (key.clone(), value.clone()))
-        .collect();
+    let mut rows: Vec<_> = rows.map(|(key, (value, _))| (key.clone(), value.clone())).collect();
     if order == Order::Descending {
         rows.reverse();
     }
@@ -143,6 +129,5 @@ pub(crate) fn apply(model: &mut Model, at: Sequence, changes: &[(Key, Option<Val
 /// A whole table as the model has it.
 pub(crate) fn contents(table: &Table) -> Model {
     let rows = table.scan(&Range::all(), Order::Ascending);
-    rows.map(|row| (row.key.to_owned(), (row.value.to_owned(), row.changed)))
-        .collect()
+    rows.map(|row| (row.key.to_owned(), (row.value.to_owned(), row.changed))).collect()
 }

@@ -35,10 +35,7 @@ impl Range {
     /// Keys that begin with this text; the empty text means every key.
     #[must_use]
     pub fn prefix(prefix: &str) -> Self {
-        Self {
-            lower: Some(prefix.to_owned()),
-            upper: beyond_prefix(prefix),
-        }
+        Self { lower: Some(prefix.to_owned()), upper: beyond_prefix(prefix) }
     }
 
     /// Keys between two bounds, the lower inclusive, the upper exclusive.
@@ -50,10 +47,7 @@ impl Range {
     /// One key.
     #[must_use]
     pub fn key(key: &str) -> Self {
-        Self {
-            lower: Some(key.to_owned()),
-            upper: Some(successor(key)),
-        }
+        Self { lower: Some(key.to_owned()), upper: Some(successor(key)) }
     }
 
     /// What is left of the range once a scan has given out `key`.
@@ -87,9 +81,7 @@ impl Range {
     /// Whether no key can be in the range.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.upper
-            .as_ref()
-            .is_some_and(|upper| self.lower_text() >= upper.as_str())
+        self.upper.as_ref().is_some_and(|upper| self.lower_text() >= upper.as_str())
     }
 
     /// Whether a key is in the range.
@@ -107,14 +99,8 @@ impl Range {
     /// The range as the standard library's collections take it. They panic at
     /// bounds in the wrong order, so ask [`is_empty`](Self::is_empty) first.
     pub(crate) fn bounds(&self) -> (Bound<&str>, Bound<&str>) {
-        let lower = self
-            .lower
-            .as_deref()
-            .map_or(Bound::Unbounded, Bound::Included);
-        let upper = self
-            .upper
-            .as_deref()
-            .map_or(Bound::Unbounded, Bound::Excluded);
+        let lower = self.lower.as_deref().map_or(Bound::Unbounded, Bound::Included);
+        let upper = self.upper.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
         (lower, upper)
     }
 

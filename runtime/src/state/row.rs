@@ -88,29 +88,16 @@ impl<'a> Row<'a> {
         let tagged = u32::from_le_bytes(*value_bytes);
         let end = HEADER_BYTES + key_bytes + (tagged & !BYTES_FLAG) as usize;
         let packed = bytes.get(..end)?;
-        Some(Self {
-            packed,
-            key_bytes,
-            is_bytes: tagged & BYTES_FLAG != 0,
-        })
+        Some(Self { packed, key_bytes, is_bytes: tagged & BYTES_FLAG != 0 })
     }
 
     pub(crate) fn key(self) -> &'a [u8] {
-        self.packed
-            .get(HEADER_BYTES..HEADER_BYTES + self.key_bytes)
-            .unwrap_or_default()
+        self.packed.get(HEADER_BYTES..HEADER_BYTES + self.key_bytes).unwrap_or_default()
     }
 
     pub(crate) fn value(self) -> ValueRef<'a> {
-        let value = self
-            .packed
-            .get(HEADER_BYTES + self.key_bytes..)
-            .unwrap_or_default();
-        if self.is_bytes {
-            ValueRef::Bytes(value)
-        } else {
-            ValueRef::Json(text(value))
-        }
+        let value = self.packed.get(HEADER_BYTES + self.key_bytes..).unwrap_or_default();
+        if self.is_bytes { ValueRef::Bytes(value) } else { ValueRef::Json(text(value)) }
     }
 
     pub(crate) fn packed(self) -> &'a [u8] {
@@ -118,23 +105,15 @@ impl<'a> Row<'a> {
     }
 
     pub(crate) fn to_ref(self, changed: Sequence) -> RowRef<'a> {
-        RowRef {
-            key: text(self.key()),
-            value: self.value(),
-            changed,
-        }
+        RowRef { key: text(self.key()), value: self.value(), changed }
     }
 }
 
 /// The key of the row at the start of `bytes`. Searching a block reads only
 /// keys, so this looks at nothing else.
 pub(crate) fn key_of_first(bytes: &[u8]) -> &[u8] {
-    let length = bytes
-        .first_chunk::<4>()
-        .map_or(0, |length| u32::from_le_bytes(*length));
-    bytes
-        .get(HEADER_BYTES..HEADER_BYTES + length as usize)
-        .unwrap_or_default()
+    let length = bytes.first_chunk::<4>().map_or(0, |length| u32::from_le_bytes(*length));
+    bytes.get(HEADER_BYTES..HEADER_BYTES + length as usize).unwrap_or_default()
 }
 
 /// How many bytes a row takes once packed.
@@ -159,10 +138,7 @@ pub(crate) fn pack_row(key: &str, value: ValueRef<'_>, out: &mut Vec<u8>) {
 fn length(bytes: usize) -> u32 {
     // Keys and values have limits a thousand times smaller, checked at the edge;
     // beyond this one a row would read back as another.
-    assert!(
-        bytes < BYTES_FLAG as usize,
-        "a key or value of {bytes} bytes cannot be packed"
-    );
+    assert!(bytes < BYTES_FLAG as usize, "a key or value of {bytes} bytes cannot be packed");
     u32::try_from(bytes).unwrap_or_default()
 }
 

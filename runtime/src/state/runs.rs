@@ -38,12 +38,7 @@ pub(super) struct Runs<'a> {
 impl<'a> Runs<'a> {
     pub(super) fn new(blocks: &'a Blocks, range: &Range, order: Order) -> Self {
         if range.is_empty() {
-            return Self {
-                blocks: None,
-                order,
-                first: None,
-                last: None,
-            };
+            return Self { blocks: None, order, first: None, last: None };
         }
         let lower = range.lower_text().as_bytes();
         let upper = range.upper.as_deref().map(str::as_bytes);
@@ -72,8 +67,7 @@ impl<'a> Iterator for Runs<'a> {
             Order::Descending => blocks.next_back(),
         }?;
         let at = |end: Option<(&Block, usize)>| {
-            end.filter(|(end, _)| std::ptr::eq(*end, &**block))
-                .map(|(_, rank)| rank)
+            end.filter(|(end, _)| std::ptr::eq(*end, &**block)).map(|(_, rank)| rank)
         };
         let rows = at(self.first).unwrap_or(0)..at(self.last).unwrap_or(block.len());
         Some(Run { block, rows })
@@ -113,9 +107,7 @@ impl<'a> Iterator for Rows<'a> {
 
 impl std::fmt::Debug for Rows<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Rows")
-            .field("run", &self.run)
-            .finish_non_exhaustive()
+        f.debug_struct("Rows").field("run", &self.run).finish_non_exhaustive()
     }
 }
 

@@ -31,11 +31,7 @@ impl Table {
     /// name is deleted as of then.
     pub(super) fn empty(created: Sequence) -> Self {
         let blocks = Blocks::unit(Bound::lowest(), Arc::new(Block::empty(created)));
-        Self {
-            blocks,
-            rows: 0,
-            bytes: 0,
-        }
+        Self { blocks, rows: 0, bytes: 0 }
     }
 
     /// How many rows it has.
@@ -71,9 +67,7 @@ impl Table {
         if *range == Range::all() {
             return self.rows;
         }
-        self.runs(range, Order::Ascending)
-            .map(|run| run.rows.len() as u64)
-            .sum()
+        self.runs(range, Order::Ascending).map(|run| run.rows.len() as u64).sum()
     }
 
     /// The rows of a range.

@@ -12,21 +12,11 @@ use crate::value::{ChangeSet, Key, Lifecycle, Name, Position, Sequence, TableCha
 const TABLE: &str = "rows";
 
 fn step(sequence: u64) -> Step {
-    Step {
-        sequence: Sequence(sequence),
-        time_ms: sequence * 10,
-        position: Position(sequence / 2),
-    }
+    Step { sequence: Sequence(sequence), time_ms: sequence * 10, position: Position(sequence / 2) }
 }
 
 fn changes(lifecycle: Lifecycle, rows: Vec<(Key, Option<Value>)>) -> ChangeSet {
-    ChangeSet {
-        tables: vec![TableChanges {
-            table: TABLE.parse().unwrap(),
-            lifecycle,
-            rows,
-        }],
-    }
+    ChangeSet { tables: vec![TableChanges { table: TABLE.parse().unwrap(), lifecycle, rows }] }
 }
 
 fn put(key: &str, value: &str) -> (Key, Option<Value>) {
@@ -44,15 +34,9 @@ fn table(state: &State) -> &Table {
 /// What `table.rs` promises about blocks.
 fn check_blocks(table: &Table) {
     let blocks: Vec<_> = table.blocks.iter().collect();
-    assert!(
-        blocks[0].0.as_bytes().is_empty(),
-        "the first bound is the empty text"
-    );
+    assert!(blocks[0].0.as_bytes().is_empty(), "the first bound is the empty text");
     for (index, (bound, block)) in blocks.iter().enumerate() {
-        assert!(
-            block.bytes() <= BLOCK_BYTES_MAX || block.len() == 1,
-            "{block:?} is too large"
-        );
+        assert!(block.bytes() <= BLOCK_BYTES_MAX || block.len() == 1, "{block:?} is too large");
         let keys: Vec<_> = (0..block.len()).map(|index| block.key(index)).collect();
         assert!(keys.is_sorted_by(|a, b| a < b));
         assert!(keys.first().is_none_or(|key| bound.as_bytes() <= *key));
@@ -60,14 +44,8 @@ fn check_blocks(table: &Table) {
             continue;
         };
         assert!(keys.last().is_none_or(|key| *key < next_bound.as_bytes()));
-        assert!(
-            !should_merge(block, next),
-            "{block:?} and {next:?} fit in one"
-        );
-        assert!(
-            next.len() > 0,
-            "only a table without rows has an empty block"
-        );
+        assert!(!should_merge(block, next), "{block:?} and {next:?} fit in one");
+        assert!(next.len() > 0, "only a table without rows has an empty block");
     }
     let rows: usize = blocks.iter().map(|(_, block)| block.len()).sum();
     let bytes: usize = blocks.iter().map(|(_, block)| block.bytes()).sum();
@@ -105,11 +83,7 @@ fn check_reads(random: &mut Random, table: &Table, model: &Model) {
         assert_eq!(table.count(&range), expected.len() as u64, "{range:?}");
         let scanned: Vec<_> = table.scan(&range, order).map(owned).collect();
         assert_eq!(scanned, expected, "{range:?} {order:?}");
-        assert_eq!(
-            read_pages(random, table, &range, order),
-            expected,
-            "{range:?} {order:?}"
-        );
+        assert_eq!(read_pages(random, table, &range, order), expected, "{range:?} {order:?}");
         let key = random.key();
         let value = table.get(&key).map(ValueRef::to_owned);
         assert_eq!(value.as_ref(), model.get(&key).map(|(value, _)| value));
@@ -128,16 +102,9 @@ fn check_changed_since(random: &mut Random, table: &Table, model: &Model, old: (
             let rows = model.iter().filter(|(key, _)| range.contains(key));
             rows.map(|(key, row)| (key.clone(), row.clone())).collect()
         };
-        assert!(
-            said || rows(model) == rows(old_model),
-            "{range:?} changed since {sequence}"
-        );
+        assert!(said || rows(model) == rows(old_model), "{range:?} changed since {sequence}");
         if let Some((_, changed)) = range.single().and_then(|key| model.get(key)) {
-            assert_eq!(
-                said,
-                changed.0 > sequence,
-                "a key that is there is answered exactly"
-            );
+            assert_eq!(said, changed.0 > sequence, "a key that is there is answered exactly");
         }
     }
 }
@@ -168,11 +135,7 @@ fn equals_a_map_at_every_step() {
     }
     for (sequence, (clone, model)) in &clones {
         assert_eq!(clone.sequence(), Sequence(*sequence));
-        assert_eq!(
-            &contents(table(clone)),
-            model,
-            "I6: a snapshot never changes"
-        );
+        assert_eq!(&contents(table(clone)), model, "I6: a snapshot never changes");
         check_blocks(table(clone));
     }
 }
@@ -198,10 +161,7 @@ fn bulk_loads_keep_blocks_in_shape() {
             let blocks = table(&state).blocks.len();
             let mean_bytes = table(&state).bytes() / blocks as u64;
             assert_eq!(table(&state).rows(), keys.len() as u64);
-            assert!(
-                (1_400..=3_000).contains(&mean_bytes),
-                "{order} {batch}: {mean_bytes}"
-            );
+            assert!((1_400..=3_000).contains(&mean_bytes), "{order} {batch}: {mean_bytes}");
         }
     }
 }
@@ -233,19 +193,10 @@ fn tables_come_and_go() {
     let mut state = State::empty();
     state.apply(step(1), &changes(Lifecycle::Created, Vec::new()));
     assert_eq!(table(&state).rows(), 0);
-    assert!(
-        table(&state)
-            .scan(&Range::all(), Order::Descending)
-            .next()
-            .is_none()
-    );
+    assert!(table(&state).scan(&Range::all(), Order::Descending).next().is_none());
     state.apply(step(2), &changes(Lifecycle::Created, vec![put("a", "1")]));
     state.apply(step(3), &changes(Lifecycle::Created, Vec::new()));
-    assert_eq!(
-        table(&state).rows(),
-        1,
-        "creating a table that is there keeps its rows"
-    );
+    assert_eq!(table(&state).rows(), 1, "creating a table that is there keeps its rows");
     let before = state.clone();
     state.apply(step(4), &changes(Lifecycle::Dropped, Vec::new()));
     assert!(state.table(TABLE).is_none());
@@ -266,15 +217,8 @@ fn unshared_bytes_are_counted_only_while_a_clone_is_held() {
     let touch = |n: u64| changes(Lifecycle::Kept, vec![put("0500", &n.to_string())]);
     let held = state.clone();
     let first = state.apply(step(2), &touch(2));
-    assert!(
-        (1_000..10_000).contains(&first),
-        "one block and its path: {first}"
-    );
-    assert_eq!(
-        state.apply(step(3), &touch(3)),
-        0,
-        "that block is no longer shared"
-    );
+    assert!((1_000..10_000).contains(&first), "one block and its path: {first}");
+    assert_eq!(state.apply(step(3), &touch(3)), 0, "that block is no longer shared");
     drop(held);
     assert_eq!(state.apply(step(4), &touch(4)), 0);
 }
@@ -284,10 +228,7 @@ fn a_row_larger_than_a_block_has_a_block_of_its_own() {
     let mut state = State::empty();
     let large = format!("\"{}\"", "x".repeat(100_000));
     let values = ["1", &large, "1", &large, "1"];
-    let rows = ["a", "b", "c", "d", "e"]
-        .iter()
-        .zip(values)
-        .map(|(key, value)| put(key, value));
+    let rows = ["a", "b", "c", "d", "e"].iter().zip(values).map(|(key, value)| put(key, value));
     let rows = rows.collect();
     state.apply(step(1), &changes(Lifecycle::Created, rows));
     check_blocks(table(&state));
@@ -295,10 +236,7 @@ fn a_row_larger_than_a_block_has_a_block_of_its_own() {
     let mut page = Vec::new();
     let last = table(&state).pack(&Range::all(), Order::Ascending, 1_000, &mut page);
     assert_eq!((last.as_deref(), page.len()), (Some("a"), 10));
-    state.apply(
-        step(2),
-        &changes(Lifecycle::Kept, vec![delete("b"), delete("d")]),
-    );
+    state.apply(step(2), &changes(Lifecycle::Kept, vec![delete("b"), delete("d")]));
     check_blocks(table(&state));
     assert_eq!(table(&state).blocks.len(), 1);
     // The block in which `b` was is gone; that it was deleted is not.
@@ -312,10 +250,7 @@ fn ranges_cover_what_they_say() {
     assert!(covers(Range::prefix("a"), "a") && covers(Range::prefix("a"), "a\u{10ffff}"));
     assert!(!covers(Range::prefix("a"), "b") && !covers(Range::prefix("a"), "`"));
     // The character after U+D7FF is U+E000: surrogates are not characters.
-    assert_eq!(
-        Range::prefix("x\u{d7ff}").upper.as_deref(),
-        Some("x\u{e000}")
-    );
+    assert_eq!(Range::prefix("x\u{d7ff}").upper.as_deref(), Some("x\u{e000}"));
     assert_eq!(Range::prefix("x\u{10ffff}").upper.as_deref(), Some("y"));
     assert_eq!(Range::prefix("\u{10ffff}").upper, None);
     assert_eq!(Range::prefix("").upper, None);

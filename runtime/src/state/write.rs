@@ -65,11 +65,7 @@ impl Table {
             return unshared + if shrank { self.settle(bound) } else { 0 };
         }
         let last = run.last().map(|(key, _)| key.as_str().as_bytes());
-        let fill = if last == edited.last_key() {
-            Fill::Full
-        } else {
-            Fill::Even
-        };
+        let fill = if last == edited.last_key() { Fill::Full } else { Fill::Even };
         self.spread(edited.pieces(bound, fill))
     }
 
@@ -85,11 +81,7 @@ impl Table {
             }
         }
         // A piece before a large row may be small, and so may the last one.
-        unshared
-            + bounds
-                .into_iter()
-                .map(|bound| self.settle(bound))
-                .sum::<u64>()
+        unshared + bounds.into_iter().map(|bound| self.settle(bound)).sum::<u64>()
     }
 
     /// Merges the block at a bound with its neighbours while that is called for.
@@ -137,21 +129,14 @@ impl Table {
 
     fn bound_after(&self, bound: &Bound) -> Option<&[u8]> {
         let after = (Excluded(bound.as_bytes()), Unbounded);
-        self.blocks
-            .range::<_, [u8]>(after)
-            .next()
-            .map(|(bound, _)| bound.as_bytes())
+        self.blocks.range::<_, [u8]>(after).next().map(|(bound, _)| bound.as_bytes())
     }
 }
 
 /// Whether two neighbours should be one block. An empty one always should,
 /// however large the other.
 pub(super) fn should_merge(left: &Block, right: &Block) -> bool {
-    let (less, more) = if left.bytes() < right.bytes() {
-        (left, right)
-    } else {
-        (right, left)
-    };
+    let (less, more) = if left.bytes() < right.bytes() { (left, right) } else { (right, left) };
     less.len() == 0
         || (less.bytes() < BLOCK_BYTES_MIN && less.bytes() + more.bytes() <= BLOCK_BYTES_TARGET)
 }
@@ -171,9 +156,5 @@ fn replace(slot: &mut Arc<Block>, block: Block) -> u64 {
 /// By now the map's nodes above it are no longer shared, so the count is true.
 fn unshared_bytes(block: &Arc<Block>) -> u64 {
     let shared = Arc::strong_count(block) > 1;
-    if shared {
-        (block.footprint() + SHARED_PATH_BYTES) as u64
-    } else {
-        0
-    }
+    if shared { (block.footprint() + SHARED_PATH_BYTES) as u64 } else { 0 }
 }

@@ -37,11 +37,7 @@ impl Cursor {
         order: Order,
     ) -> Result<Self, Refusal> {
         read.table(table)?;
-        Ok(Self {
-            table: table.to_owned(),
-            remaining: range,
-            order,
-        })
+        Ok(Self { table: table.to_owned(), remaining: range, order })
     }
 
     /// The next rows, at most `rows_max` and about `bytes_max`, but at least one
@@ -77,9 +73,7 @@ impl Cursor {
     ) -> Result<Vec<u8>, Refusal> {
         let bytes_max = bytes_max.clamp(1, PAGE_BYTES_MAX);
         let mut page = Vec::new();
-        let last = read
-            .table(&self.table)?
-            .pack(&self.remaining, self.order, bytes_max, &mut page);
+        let last = read.table(&self.table)?.pack(&self.remaining, self.order, bytes_max, &mut page);
         self.advance(last.as_deref());
         Ok(page)
     }

@@ -33,14 +33,10 @@ impl NewEvent {
         }
         let subject_bytes = self.subject.as_ref().map_or(0, |subject| subject.len());
         if subject_bytes > SUBJECT_BYTES_MAX {
-            return Err(Refusal::SubjectTooLong {
-                bytes: subject_bytes,
-            });
+            return Err(Refusal::SubjectTooLong { bytes: subject_bytes });
         }
         if self.data.len() > VALUE_BYTES_MAX {
-            return Err(Refusal::ValueTooLong {
-                bytes: self.data.len(),
-            });
+            return Err(Refusal::ValueTooLong { bytes: self.data.len() });
         }
         check_json(&self.data)
     }
@@ -60,25 +56,20 @@ pub(super) fn id(command_id: Uuid, index: usize) -> Uuid {
 /// Gives events their ids, and the positions that follow the base's last.
 pub(super) fn number(base: &State, command_id: Uuid, events: Vec<NewEvent>) -> Vec<Event> {
     let positions = base.position().0 + 1..;
-    let numbered = positions
-        .zip(events)
-        .enumerate()
-        .map(|(index, (position, event))| Event {
-            position: Position(position),
-            id: id(command_id, index),
-            event_type: event.event_type,
-            subject: event.subject,
-            data: event.data,
-        });
+    let numbered = positions.zip(events).enumerate().map(|(index, (position, event))| Event {
+        position: Position(position),
+        id: id(command_id, index),
+        event_type: event.event_type,
+        subject: event.subject,
+        data: event.data,
+    });
     numbered.collect()
 }
 
 fn is_event_type(text: &str) -> bool {
     let is_word = |word: &str| {
         !word.is_empty()
-            && word
-                .bytes()
-                .all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_')
+            && word.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_')
     };
     text.len() <= EVENT_TYPE_BYTES_MAX && text.split('.').all(is_word)
 }

@@ -18,19 +18,12 @@ pub(super) const JSON_DEPTH_MAX: usize = 127;
 /// [`Refusal::InvalidJson`] or [`Refusal::JsonTooDeep`], with the byte offset.
 pub fn check_json(text: &str) -> Result<(), Refusal> {
     if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
-        let offset = if error.is_eof() {
-            text.len()
-        } else {
-            offset_of(text, error.line(), error.column())
-        };
+        let offset =
+            if error.is_eof() { text.len() } else { offset_of(text, error.line(), error.column()) };
         let message = error.to_string();
         // The parser's own place is in lines and columns, which a one-line
         // document has no use for.
-        let reason = message
-            .split(" at line ")
-            .next()
-            .unwrap_or_default()
-            .to_owned();
+        let reason = message.split(" at line ").next().unwrap_or_default().to_owned();
         return Err(Refusal::InvalidJson { offset, reason });
     }
     check_depth(text)

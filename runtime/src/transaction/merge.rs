@@ -33,10 +33,8 @@ impl<'a> Merged<'a> {
     ) -> Self {
         // The standard library panics at a range whose bounds are reversed.
         let staged = staged.filter(|_| !range.is_empty());
-        let staged = staged.map(|rows| Staged {
-            rows: rows.range::<str, _>(range.bounds()),
-            order,
-        });
+        let staged =
+            staged.map(|rows| Staged { rows: rows.range::<str, _>(range.bounds()), order });
         Self {
             base: base.map(|base| base.packed_rows(range, order).peekable()),
             staged: staged.map(Iterator::peekable),
@@ -70,9 +68,7 @@ impl<'a> Iterator for Merged<'a> {
         loop {
             let side = self.compare()?;
             if side == Ordering::Less {
-                return self
-                    .next_base()
-                    .map(|(row, changed)| MergedRow::Base(row, changed));
+                return self.next_base().map(|(row, changed)| MergedRow::Base(row, changed));
             }
             if side == Ordering::Equal {
                 self.next_base();
@@ -88,11 +84,9 @@ impl<'a> MergedRow<'a> {
     pub(super) fn to_ref(self, sequence: Sequence) -> RowRef<'a> {
         match self {
             Self::Base(row, changed) => row.to_ref(changed),
-            Self::Staged(key, value) => RowRef {
-                key: key.as_str(),
-                value: value.into(),
-                changed: sequence,
-            },
+            Self::Staged(key, value) => {
+                RowRef { key: key.as_str(), value: value.into(), changed: sequence }
+            }
         }
     }
 

@@ -47,14 +47,8 @@ pub trait Read {
 
 impl Read for State {
     fn table(&self, table: &str) -> Result<View<'_>, Refusal> {
-        let found = if is_system(table) {
-            None
-        } else {
-            Self::table(self, table)
-        };
-        found
-            .map(View::of_table)
-            .ok_or_else(|| Refusal::unknown_table(table))
+        let found = if is_system(table) { None } else { Self::table(self, table) };
+        found.map(View::of_table).ok_or_else(|| Refusal::unknown_table(table))
     }
 }
 
@@ -71,11 +65,7 @@ pub struct View<'a> {
 
 impl<'a> View<'a> {
     pub(super) fn of_table(base: &'a Table) -> Self {
-        Self {
-            base: Some(base),
-            staged: None,
-            sequence: Sequence(0),
-        }
+        Self { base: Some(base), staged: None, sequence: Sequence(0) }
     }
 
     pub(super) fn of_staged(
@@ -83,11 +73,7 @@ impl<'a> View<'a> {
         staged: &'a StagedRows,
         sequence: Sequence,
     ) -> Self {
-        Self {
-            base,
-            staged: Some(staged),
-            sequence,
-        }
+        Self { base, staged: Some(staged), sequence }
     }
 
     /// The value of a key, or none.
@@ -120,8 +106,7 @@ impl<'a> View<'a> {
     /// The rows of a range.
     pub fn scan(&self, range: &Range, order: Order) -> impl Iterator<Item = RowRef<'a>> {
         let sequence = self.sequence;
-        self.merged(range, order)
-            .map(move |row| row.to_ref(sequence))
+        self.merged(range, order).map(move |row| row.to_ref(sequence))
     }
 
     /// Appends rows of a range in packed form, as [`Table::pack`] does.

@@ -104,15 +104,11 @@ impl Refusal {
     }
 
     pub(super) fn unknown_table(table: &str) -> Self {
-        Self::UnknownTable {
-            table: quoted(table),
-        }
+        Self::UnknownTable { table: quoted(table) }
     }
 
     pub(super) fn invalid_event_type(event_type: &str) -> Self {
-        Self::InvalidEventType {
-            event_type: quoted(event_type),
-        }
+        Self::InvalidEventType { event_type: quoted(event_type) }
     }
 }
 

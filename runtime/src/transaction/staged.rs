@@ -32,10 +32,7 @@ impl StagedTables {
     }
 
     pub(super) fn delete(&mut self, base: &State, table: &Name, key: Key) {
-        if base
-            .table(table.as_str())
-            .is_some_and(|table| table.contains(key.as_str()))
-        {
+        if base.table(table.as_str()).is_some_and(|table| table.contains(key.as_str())) {
             self.stage(table, key, None);
         } else if let Some(staged) = self.tables.get_mut(table)
             && let Some(value) = staged.rows.remove(&key)
@@ -48,20 +45,11 @@ impl StagedTables {
     pub(super) fn create(&mut self, base: &State, table: &Name) {
         let in_base = base.table(table.as_str());
         let lifecycle = match self.tables.get(table) {
-            Some(StagedTable {
-                lifecycle: Lifecycle::Dropped,
-                ..
-            }) => Lifecycle::Kept,
+            Some(StagedTable { lifecycle: Lifecycle::Dropped, .. }) => Lifecycle::Kept,
             None if in_base.is_none() => Lifecycle::Created,
             _ => return,
         };
-        self.tables.insert(
-            table.clone(),
-            StagedTable {
-                lifecycle,
-                rows: StagedRows::new(),
-            },
-        );
+        self.tables.insert(table.clone(), StagedTable { lifecycle, rows: StagedRows::new() });
         // A table dropped and created anew is, in a change set, one that is kept
         // and loses all its rows.
         if let (Lifecycle::Kept, Some(in_base)) = (lifecycle, in_base) {
@@ -76,10 +64,7 @@ impl StagedTables {
     pub(super) fn drop(&mut self, base: &State, table: &Name) {
         self.forget(table);
         if base.table(table.as_str()).is_some() {
-            let dropped = StagedTable {
-                lifecycle: Lifecycle::Dropped,
-                rows: StagedRows::new(),
-            };
+            let dropped = StagedTable { lifecycle: Lifecycle::Dropped, rows: StagedRows::new() };
             self.tables.insert(table.clone(), dropped);
         }
     }
@@ -103,9 +88,7 @@ impl StagedTables {
             lifecycle: staged.lifecycle,
             rows: staged.rows.into_iter().collect(),
         });
-        ChangeSet {
-            tables: tables.collect(),
-        }
+        ChangeSet { tables: tables.collect() }
     }
 
     /// A table as the transaction sees it; none if it is not there.
@@ -118,10 +101,7 @@ impl StagedTables {
         let in_base = base.table(table);
         match self.tables.get(table) {
             None => in_base.map(View::of_table),
-            Some(StagedTable {
-                lifecycle: Lifecycle::Dropped,
-                ..
-            }) => None,
+            Some(StagedTable { lifecycle: Lifecycle::Dropped, .. }) => None,
             Some(staged) => Some(View::of_staged(in_base, &staged.rows, sequence)),
         }
     }
@@ -144,10 +124,7 @@ impl StagedTables {
 
     fn stage(&mut self, table: &Name, key: Key, value: Option<Value>) {
         if !self.tables.contains_key(table) {
-            let kept = StagedTable {
-                lifecycle: Lifecycle::Kept,
-                rows: StagedRows::new(),
-            };
+            let kept = StagedTable { lifecycle: Lifecycle::Kept, rows: StagedRows::new() };
             self.tables.insert(table.clone(), kept);
         }
         let Some(staged) = self.tables.get_mut(table) else {
@@ -166,10 +143,7 @@ impl StagedTables {
             return;
         };
         self.rows -= staged.rows.len();
-        let bytes = staged
-            .rows
-            .iter()
-            .map(|(key, value)| row_bytes(key, value.as_ref()));
+        let bytes = staged.rows.iter().map(|(key, value)| row_bytes(key, value.as_ref()));
         self.bytes -= bytes.sum::<usize>();
     }
 }

@@ -14,6 +14,8 @@ use crate::value::{Name, Sequence, Value};
 /// A question for a module.
 #[derive(Clone, Debug)]
 pub struct QueryCall {
+    /// The app and module, such as `main/shop`, for log lines.
+    pub module: Arc<str>,
     /// Which query.
     pub name: Name,
     /// Its input: a JSON document, already checked against the schema.
@@ -43,6 +45,8 @@ pub struct Answered {
 /// A command for a live instance.
 #[derive(Clone, Debug)]
 pub struct CommandCall {
+    /// The app and module, such as `main/shop`, for log lines.
+    pub module: Arc<str>,
     /// The command's id.
     pub id: Uuid,
     /// Which command.
@@ -114,10 +118,7 @@ impl CommandCall {
 pub(super) struct Stopwatch(Instant);
 
 impl Stopwatch {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "measures, and no test depends on it"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "measures, and no test depends on it")]
     pub(super) fn start() -> Self {
         Self(Instant::now())
     }

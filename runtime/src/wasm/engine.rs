@@ -72,9 +72,7 @@ pub(super) fn engine(settings: &Settings) -> Result<Engine, Error> {
 }
 
 fn pool(settings: &Settings) -> PoolingAllocationConfig {
-    let memory_bytes_max = settings
-        .query_memory_bytes_max
-        .max(settings.command_memory_bytes_max);
+    let memory_bytes_max = settings.query_memory_bytes_max.max(settings.command_memory_bytes_max);
     let pagemap_scan = match PoolingAllocationConfig::is_pagemap_scan_available() {
         true => Enabled::Yes,
         false => Enabled::No,
@@ -103,9 +101,7 @@ fn pool(settings: &Settings) -> PoolingAllocationConfig {
 /// How many ticks a deadline is. One more, since the first may come at once.
 pub(super) fn ticks(deadline: Duration) -> u64 {
     let ticks = deadline.as_nanos().div_ceil(TICK.as_nanos());
-    u64::try_from(ticks)
-        .unwrap_or(u64::MAX / 2)
-        .saturating_add(1)
+    u64::try_from(ticks).unwrap_or(u64::MAX / 2).saturating_add(1)
 }
 
 /// The thread that moves the engine's epoch on. Stops when dropped.
@@ -123,10 +119,7 @@ impl Ticker {
             .name("wasm-ticker".into())
             .spawn(move || tick(&engine, &stopped))
             .map_err(Error::Ticker)?;
-        Ok(Self {
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 }
 

@@ -127,27 +127,14 @@ impl Guest {
         keys: &[String],
     ) -> Result<Vec<Option<types::Value>>, Fault> {
         if keys.len() > GET_MANY_KEYS_MAX {
-            return Err(Fault::TooManyKeys {
-                keys: keys.len(),
-                keys_max: GET_MANY_KEYS_MAX,
-            });
+            return Err(Fault::TooManyKeys { keys: keys.len(), keys_max: GET_MANY_KEYS_MAX });
         }
         let found = self.granted.to(number)?.get_many(table, keys)?;
-        let bytes: usize = found
-            .iter()
-            .flatten()
-            .map(|value| value.as_bytes().len())
-            .sum();
+        let bytes: usize = found.iter().flatten().map(|value| value.as_bytes().len()).sum();
         if bytes > GET_MANY_BYTES_MAX {
-            return Err(Fault::TooManyBytes {
-                bytes,
-                bytes_max: GET_MANY_BYTES_MAX,
-            });
+            return Err(Fault::TooManyBytes { bytes, bytes_max: GET_MANY_BYTES_MAX });
         }
-        Ok(found
-            .into_iter()
-            .map(|value| value.map(types::Value::from))
-            .collect())
+        Ok(found.into_iter().map(|value| value.map(types::Value::from)).collect())
     }
 
     pub(super) fn count(
@@ -203,7 +190,11 @@ impl Granted {
     }
 }
 
-/// A range with bounds no longer than keys: cursors keep them in the host's
+/// The bound of a range, in bytes: the longest key and one byte more, since
+/// "after this key" is said as the key and a zero.
+const BOUND_BYTES_MAX: usize = KEY_BYTES_MAX + 1;
+
+/// A range with bounds no longer than they have to be: cursors keep them in the host's
 /// memory, and no key is beyond a longer one.
 fn bounded(range: types::Range) -> Result<Range, Fault> {
     let range = match range {
@@ -218,15 +209,9 @@ fn bounded(range: types::Range) -> Result<Range, Fault> {
 }
 
 fn short(bound: &str) -> Result<&str, Fault> {
-    if bound.len() > KEY_BYTES_MAX {
-        let reason = format!(
-            "has {} bytes; at most {KEY_BYTES_MAX} are allowed",
-            bound.len()
-        );
-        let invalid = Invalid {
-            what: "the bound of a range",
-            reason,
-        };
+    if bound.len() > BOUND_BYTES_MAX {
+        let reason = format!("has {} bytes; at most {BOUND_BYTES_MAX} are allowed", bound.len());
+        let invalid = Invalid { what: "the bound of a range", reason };
         return Err(Refusal::Key(invalid).into());
     }
     Ok(bound)

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use tracing::{debug, error, info, trace, warn};
 
 use super::contract::chancery::app::log::Level;
-use crate::value::Hash;
 
 /// A line, in bytes; the rest is cut off.
 const LINE_BYTES_MAX: usize = 8 << 10;
@@ -24,7 +23,8 @@ pub(super) struct Callee {
     pub(super) name: Arc<str>,
     /// The id of the command or of the query's request.
     pub(super) id: Arc<str>,
-    pub(super) module: Hash,
+    /// The app and module, such as `main/shop`.
+    pub(super) module: Arc<str>,
 }
 
 impl fmt::Display for Callee {
@@ -46,12 +46,7 @@ pub(super) struct GuestLog {
 
 impl GuestLog {
     pub(super) fn new(callee: Callee) -> Self {
-        Self {
-            callee,
-            lines: 0,
-            dropped: 0,
-            last_error: None,
-        }
+        Self { callee, lines: 0, dropped: 0, last_error: None }
     }
 
     /// A call begins.
@@ -62,9 +57,7 @@ impl GuestLog {
     /// A call has ended: says how many lines were dropped.
     pub(super) fn end(&mut self) {
         if self.dropped > 0 {
-            let Callee {
-                name, id, module, ..
-            } = &self.callee;
+            let Callee { name, id, module, .. } = &self.callee;
             let dropped = std::mem::take(&mut self.dropped);
             warn!(target: "guest", %module, %name, %id, dropped, "too many lines in one call");
         }
@@ -79,9 +72,7 @@ impl GuestLog {
             return;
         }
         self.lines += 1;
-        let Callee {
-            name, id, module, ..
-        } = &self.callee;
+        let Callee { name, id, module, .. } = &self.callee;
         let message = cut(message, LINE_BYTES_MAX);
         match level {
             Level::Trace => trace!(target: "guest", %module, %name, %id, "{message}"),
@@ -102,6 +93,5 @@ impl GuestLog {
 }
 
 fn cut(text: &str, bytes_max: usize) -> &str {
-    text.get(..text.floor_char_boundary(bytes_max))
-        .unwrap_or(text)
+    text.get(..text.floor_char_boundary(bytes_max)).unwrap_or(text)
 }

@@ -54,12 +54,7 @@ impl Host {
         let engine = engine::engine(&settings)?;
         let linker = linker(&engine).map_err(|error| Error::Engine(format!("{error:#}")))?;
         let ticker = Ticker::start(&engine)?;
-        Ok(Arc::new(Self {
-            settings,
-            engine,
-            linker,
-            _ticker: ticker,
-        }))
+        Ok(Arc::new(Self { settings, engine, linker, _ticker: ticker }))
     }
 
     /// Checks an upload, compiles it, and asks it to describe itself. Blocks for
@@ -70,10 +65,8 @@ impl Host {
     pub fn load(self: &Arc<Self>, upload: &[u8]) -> Result<Arc<Module>, Refused> {
         let checked = upload::check(upload, self.settings.upload_bytes_max)?;
         let component = upload::compile(&self.engine, &checked)?;
-        let pre = self
-            .linker
-            .instantiate_pre(&component)
-            .map_err(|error| Refused::unlike(&error))?;
+        let pre =
+            self.linker.instantiate_pre(&component).map_err(|error| Refused::unlike(&error))?;
         Module::describe(self, pre, Hash::of(upload), upload.len()).map(Arc::new)
     }
 
@@ -90,9 +83,7 @@ impl Host {
 
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Host")
-            .field("settings", &self.settings)
-            .finish_non_exhaustive()
+        f.debug_struct("Host").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 

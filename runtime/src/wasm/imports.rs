@@ -59,13 +59,7 @@ impl store::HostSnapshot for Guest {
         range: Range,
         order: Order,
     ) -> Result<Resource<Cursor>> {
-        Ok(Resource::new_own(Self::scan(
-            self,
-            handle.rep(),
-            &table,
-            range,
-            order,
-        )?))
+        Ok(Resource::new_own(Self::scan(self, handle.rep(), &table, range, order)?))
     }
 
     fn drop(&mut self, handle: Resource<Snapshot>) -> Result<()> {
@@ -112,13 +106,7 @@ impl store::HostTransaction for Guest {
         range: Range,
         order: Order,
     ) -> Result<Resource<Cursor>> {
-        Ok(Resource::new_own(Self::scan(
-            self,
-            handle.rep(),
-            &table,
-            range,
-            order,
-        )?))
+        Ok(Resource::new_own(Self::scan(self, handle.rep(), &table, range, order)?))
     }
 
     fn put(
@@ -129,9 +117,7 @@ impl store::HostTransaction for Guest {
         value: Value,
     ) -> Result<()> {
         let transaction = self.transaction(handle.rep())?;
-        Ok(transaction
-            .put(&table, &key, value.into())
-            .map_err(Fault::from)?)
+        Ok(transaction.put(&table, &key, value.into()).map_err(Fault::from)?)
     }
 
     fn delete(&mut self, handle: Resource<Transaction>, table: String, key: String) -> Result<()> {
@@ -152,18 +138,12 @@ impl store::HostTransaction for Guest {
         _command: NewCommand,
     ) -> Result<String> {
         self.transaction(handle.rep())?;
-        Err(Fault::NotSupported {
-            what: "`schedule` is",
-        }
-        .into())
+        Err(Fault::NotSupported { what: "`schedule` is" }.into())
     }
 
     fn cancel_timer(&mut self, handle: Resource<Transaction>, _id: String) -> Result<bool> {
         self.transaction(handle.rep())?;
-        Err(Fault::NotSupported {
-            what: "`cancel-timer` is",
-        }
-        .into())
+        Err(Fault::NotSupported { what: "`cancel-timer` is" }.into())
     }
 
     fn new_id(&mut self, handle: Resource<Transaction>) -> Result<String> {
@@ -223,24 +203,20 @@ impl store::HostView for Guest {
 impl store::HostCursor for Guest {
     fn next(&mut self, handle: Resource<Cursor>, max_rows: u32) -> Result<Vec<Row>> {
         let page = self.next_page(handle.rep(), |cursor, read| {
-            cursor.next_rows(read, saturated(max_rows), PAGE_BYTES_MAX, |row| {
-                Row::from(row)
-            })
+            cursor.next_rows(read, saturated(max_rows), PAGE_BYTES_MAX, |row| Row::from(row))
         });
         Ok(page?)
     }
 
     fn next_packed(&mut self, handle: Resource<Cursor>, max_bytes: u32) -> Result<Vec<u8>> {
-        let page = self.next_page(handle.rep(), |cursor, read| {
-            cursor.next_packed(read, saturated(max_bytes))
-        });
+        let page = self
+            .next_page(handle.rep(), |cursor, read| cursor.next_packed(read, saturated(max_bytes)));
         Ok(page?)
     }
 
     fn next_json(&mut self, handle: Resource<Cursor>, max_bytes: u32) -> Result<String> {
-        let page = self.next_page(handle.rep(), |cursor, read| {
-            cursor.next_json(read, saturated(max_bytes))
-        });
+        let page = self
+            .next_page(handle.rep(), |cursor, read| cursor.next_json(read, saturated(max_bytes)));
         Ok(page?)
     }
 

@@ -22,11 +22,7 @@ pub(super) struct Limiter {
 
 impl Limiter {
     pub(super) fn new(bytes_max: usize) -> Self {
-        Self {
-            bytes: 0,
-            bytes_max,
-            table_elements: 0,
-        }
+        Self { bytes: 0, bytes_max, table_elements: 0 }
     }
 
     /// What the store has, in bytes.
@@ -37,9 +33,7 @@ impl Limiter {
     fn add(&mut self, bytes: usize) -> Result<(), Fault> {
         let sum = self.bytes.saturating_add(bytes);
         if sum > self.bytes_max {
-            return Err(Fault::MemoryLimit {
-                bytes_max: self.bytes_max,
-            });
+            return Err(Fault::MemoryLimit { bytes_max: self.bytes_max });
         }
         self.bytes = sum;
         Ok(())
@@ -60,10 +54,7 @@ impl ResourceLimiter for Limiter {
             // Beyond what the module declared for itself, or one pool slot. The
             // first is the module's own business and answered by -1.
             return match self.bytes.saturating_add(grown) > self.bytes_max {
-                true => Err(Fault::MemoryLimit {
-                    bytes_max: self.bytes_max,
-                }
-                .into()),
+                true => Err(Fault::MemoryLimit { bytes_max: self.bytes_max }.into()),
                 false => Ok(false),
             };
         }
@@ -89,10 +80,7 @@ impl ResourceLimiter for Limiter {
         let grown = desired.saturating_sub(current);
         let elements = self.table_elements.saturating_add(grown);
         if elements > TABLE_ELEMENTS_MAX {
-            return Err(Fault::TableLimit {
-                elements_max: TABLE_ELEMENTS_MAX,
-            }
-            .into());
+            return Err(Fault::TableLimit { elements_max: TABLE_ELEMENTS_MAX }.into());
         }
         self.add(grown.saturating_mul(TABLE_ELEMENT_BYTES))?;
         self.table_elements = elements;

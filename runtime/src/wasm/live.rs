@@ -40,10 +40,7 @@ struct Running {
 
 impl Live {
     pub(super) fn new(module: Arc<Module>) -> Self {
-        Self {
-            module,
-            running: None,
-        }
+        Self { module, running: None }
     }
 
     /// Executes a command on a transaction and gives the transaction back.
@@ -51,35 +48,20 @@ impl Live {
         let stopwatch = Stopwatch::start();
         let id: Arc<str> = call.id.to_string().into();
         let name = call.name.as_str().into();
-        let module = self.module.hash();
-        let callee = Callee {
-            kind: "command",
-            name,
-            id: id.clone(),
-            module,
-        };
+        let module = call.module.clone();
+        let callee = Callee { kind: "command", name, id: id.clone(), module };
         let mut running = match self.running(callee) {
             Ok(running) => running,
             Err(error) => {
-                return Executed {
-                    transaction,
-                    result: Err(error),
-                    elapsed: stopwatch.elapsed(),
-                };
+                return Executed { transaction, result: Err(error), elapsed: stopwatch.elapsed() };
             }
         };
         let guest = running.store.data_mut();
         let handle = Resource::new_own(guest.grant_transaction(transaction));
         let returned =
-            running
-                .commands
-                .call_execute(&mut running.store, handle, &call.to_command(id));
+            running.commands.call_execute(&mut running.store, handle, &call.to_command(id));
         let (transaction, result) = self.end(running, returned);
-        Executed {
-            transaction,
-            result,
-            elapsed: stopwatch.elapsed(),
-        }
+        Executed { transaction, result, elapsed: stopwatch.elapsed() }
     }
 
     /// Gives up the instance: the next command starts another.
@@ -90,9 +72,7 @@ impl Live {
     /// Whether the next command will start an instance.
     #[must_use]
     pub fn spent(&self) -> bool {
-        self.running
-            .as_ref()
-            .is_none_or(|running| running.is_spent(&self.module))
+        self.running.as_ref().is_none_or(|running| running.is_spent(&self.module))
     }
 
     /// The module it is an instance of.
@@ -138,10 +118,7 @@ impl Live {
 impl fmt::Debug for Live {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let calls = self.running.as_ref().map(|running| running.calls);
-        f.debug_struct("Live")
-            .field("module", &self.module)
-            .field("calls", &calls)
-            .finish()
+        f.debug_struct("Live").field("module", &self.module).field("calls", &calls).finish()
     }
 }
 
@@ -153,11 +130,7 @@ impl Running {
         let budget = module.host.settings.command_budget();
         let (mut store, instance) = module.start(budget, callee)?;
         match commands.load(&mut store, &instance) {
-            Ok(commands) => Ok(Self {
-                store,
-                commands,
-                calls: 1,
-            }),
+            Ok(commands) => Ok(Self { store, commands, calls: 1 }),
             Err(error) => Err(outcome::of_error(store.data(), &error)),
         }
     }

@@ -42,12 +42,8 @@ impl Module {
         upload_bytes: usize,
     ) -> Result<Self, Refused> {
         let name = "describe".into();
-        let callee = Callee {
-            kind: "export",
-            name,
-            id: "upload".into(),
-            module: hash,
-        };
+        let callee =
+            Callee { kind: "export", name, id: "upload".into(), module: hash.to_string().into() };
         let mut store = host.store(host.settings.describe_budget(), callee);
         let (instance, text) =
             describe(&pre, &mut store).map_err(|error| refused(store.data(), &error))?;
@@ -72,32 +68,17 @@ impl Module {
         let stopwatch = Stopwatch::start();
         let name = call.name.as_str().into();
         let id = call.request_id.clone();
-        let callee = Callee {
-            kind: "query",
-            name,
-            id,
-            module: self.hash,
-        };
+        let callee = Callee { kind: "query", name, id, module: call.module.clone() };
         let (mut store, instance) = self.start(self.host.settings.query_budget(), callee)?;
-        let snapshot = Snapshot {
-            state,
-            request_time_ms: call.request_time_ms,
-            asked_time: false,
-        };
+        let snapshot = Snapshot { state, request_time_ms: call.request_time_ms, asked_time: false };
         let returned = self.ask(&mut store, &instance, snapshot, call);
         let guest = store.data_mut();
-        let asked_time = guest
-            .take_snapshot()
-            .is_some_and(|snapshot| snapshot.asked_time);
+        let asked_time = guest.take_snapshot().is_some_and(|snapshot| snapshot.asked_time);
         let value = match returned {
             Ok(returned) => outcome::of_return(guest, returned)?,
             Err(error) => return Err(outcome::of_error(guest, &error)),
         };
-        Ok(Answered {
-            value,
-            asked_time,
-            elapsed: stopwatch.elapsed(),
-        })
+        Ok(Answered { value, asked_time, elapsed: stopwatch.elapsed() })
     }
 
     /// A live instance for commands, started at the first one.
@@ -179,14 +160,10 @@ impl Module {
             return Err(missing("commands"));
         }
         if let Some(queries) = &self.queries {
-            queries
-                .load(&mut *store, instance)
-                .map_err(|error| Refused::unlike(&error))?;
+            queries.load(&mut *store, instance).map_err(|error| Refused::unlike(&error))?;
         }
         if let Some(commands) = &self.commands {
-            commands
-                .load(store, instance)
-                .map_err(|error| Refused::unlike(&error))?;
+            commands.load(store, instance).map_err(|error| Refused::unlike(&error))?;
         }
         Ok(())
     }
@@ -194,9 +171,7 @@ impl Module {
 
 impl fmt::Debug for Module {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Module")
-            .field("hash", &self.hash)
-            .finish_non_exhaustive()
+        f.debug_struct("Module").field("hash", &self.hash).finish_non_exhaustive()
     }
 }
 

@@ -64,10 +64,7 @@ fn result(guest: &Guest, callee: &Callee, value: Value) -> Result<Value, CallErr
     check_output(guest, callee, value.len())?;
     if let Value::Json(text) = &value {
         check_json(text).map_err(|refusal| {
-            failed(
-                refusal.code(),
-                format!("{callee} returned an invalid result: {refusal}"),
-            )
+            failed(refusal.code(), format!("{callee} returned an invalid result: {refusal}"))
         })?;
     }
     Ok(value)
@@ -89,11 +86,7 @@ fn rejection(guest: &Guest, callee: &Callee, failure: types::Failure) -> CallErr
     }
     CallError::Rejected {
         events: failure.events.into_iter().map(NewEvent::from).collect(),
-        failure: Failure {
-            code: failure.code,
-            message: failure.message,
-            details: failure.details,
-        },
+        failure: Failure { code: failure.code, message: failure.message, details: failure.details },
     }
 }
 
@@ -118,10 +111,7 @@ fn failure_bytes(failure: &types::Failure) -> usize {
 /// Whether a text is words of lower-case letters and digits with hyphens between.
 fn is_code(text: &str) -> bool {
     let is_word = |word: &str| {
-        !word.is_empty()
-            && word
-                .bytes()
-                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+        !word.is_empty() && word.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
     };
     text.len() <= CODE_BYTES_MAX && text.split('-').all(is_word)
 }
@@ -153,10 +143,7 @@ fn of_trap(guest: &Guest, callee: &Callee, trap: Trap) -> CallError {
     match trap {
         Trap::Interrupt => {
             let deadline = guest.budget.deadline;
-            failed(
-                "deadline",
-                format!("{callee} was stopped: it ran longer than {deadline:?}"),
-            )
+            failed("deadline", format!("{callee} was stopped: it ran longer than {deadline:?}"))
         }
         Trap::StackOverflow => failed(
             "stack-overflow",
@@ -192,9 +179,5 @@ fn trapped(guest: &Guest, callee: &Callee, reason: &str) -> CallError {
 }
 
 fn failed(code: &str, message: String) -> CallError {
-    CallError::Failed(Failure {
-        code: code.into(),
-        message: message.into(),
-        details: None,
-    })
+    CallError::Failed(Failure { code: code.into(), message: message.into(), details: None })
 }

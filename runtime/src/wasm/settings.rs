@@ -100,9 +100,7 @@ impl Budget {
     /// the result and what surrounds it, but never so little that a page of keys
     /// or a value does not fit.
     pub(super) fn transfer_bytes_max(&self) -> usize {
-        self.output_bytes_max
-            .max(TRANSFER_BYTES_MIN)
-            .saturating_add(TRANSFER_BYTES_MARGIN)
+        self.output_bytes_max.max(TRANSFER_BYTES_MIN).saturating_add(TRANSFER_BYTES_MARGIN)
     }
 }
 

@@ -23,10 +23,7 @@ use crate::value::{ChangeSet, Lifecycle, Position, Sequence, TableChanges, Value
 
 /// Settings with few instances, since each test has a pool of its own.
 fn settings() -> Settings {
-    Settings {
-        instances_max: 8,
-        ..Settings::default()
-    }
+    Settings { instances_max: 8, ..Settings::default() }
 }
 
 fn load(settings: Settings, upload: &[u8]) -> Arc<Module> {
@@ -42,11 +39,7 @@ fn deployed(module: &Module) -> State {
         rows: Vec::new(),
     };
     let tables = module.manifest().tables.keys().map(created).collect();
-    let step = Step {
-        sequence: Sequence(1),
-        time_ms: 1_000,
-        position: Position(0),
-    };
+    let step = Step { sequence: Sequence(1), time_ms: 1_000, position: Position(0) };
     let mut state = State::empty();
     state.apply(step, &ChangeSet { tables });
     state
@@ -54,6 +47,7 @@ fn deployed(module: &Module) -> State {
 
 fn query(module: &Module) -> Result<Answered, CallError> {
     let call = QueryCall {
+        module: "main/test".into(),
         name: "ask".parse().expect("a name"),
         input: "null".into(),
         caller: None,
@@ -66,6 +60,7 @@ fn query(module: &Module) -> Result<Answered, CallError> {
 
 fn command() -> CommandCall {
     CommandCall {
+        module: "main/test".into(),
         id: Uuid::from_u128(7),
         name: "do".parse().expect("a name"),
         input: "null".into(),
@@ -87,23 +82,12 @@ fn execute(live: &mut Live) -> Result<Value, CallError> {
         sequence: command.sequence,
         time_ms: command.time_ms,
         command_id: command.id,
-        writable: Arc::new(
-            module
-                .manifest()
-                .tables
-                .keys()
-                .cloned()
-                .collect::<BTreeSet<_>>(),
-        ),
+        writable: Arc::new(module.manifest().tables.keys().cloned().collect::<BTreeSet<_>>()),
         limits: Limits::default(),
     };
     let transaction = Transaction::new(deployed(module), context);
     let executed = live.execute(transaction, &command);
-    assert_eq!(
-        executed.transaction.command_id(),
-        command.id,
-        "it is given back"
-    );
+    assert_eq!(executed.transaction.command_id(), command.id, "it is given back");
     executed.result
 }
 

@@ -21,10 +21,7 @@ use super::refused::Refused;
 /// Checks an upload and returns it as a component, which it may be already.
 pub(super) fn check(upload: &[u8], bytes_max: usize) -> Result<Cow<'_, [u8]>, Refused> {
     if upload.len() > bytes_max {
-        return Err(Refused::TooLarge {
-            bytes: upload.len(),
-            bytes_max,
-        });
+        return Err(Refused::TooLarge { bytes: upload.len(), bytes_max });
     }
     sniff::check(upload)?;
     let survey = survey(upload)?;
@@ -64,8 +61,5 @@ fn invalid(error: &wasmparser::BinaryReaderError) -> Refused {
              --stub-wasi`",
         );
     }
-    Refused::InvalidWasm {
-        offset: error.offset(),
-        reason,
-    }
+    Refused::InvalidWasm { offset: error.offset(), reason }
 }

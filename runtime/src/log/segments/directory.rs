@@ -30,17 +30,10 @@ pub(super) fn file_name(first_sequence: Sequence) -> String {
 pub(super) fn segments(dir: &Path) -> Result<Vec<Segment>, Error> {
     let mut segments = Vec::new();
     for path in files(dir)? {
-        let digits = path
-            .file_name()
-            .and_then(|name| name.to_str()?.strip_suffix(".redb"));
-        let number = digits
-            .filter(|digits| digits.len() == 20)
-            .and_then(|text| text.parse().ok());
+        let digits = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".redb"));
+        let number = digits.filter(|digits| digits.len() == 20).and_then(|text| text.parse().ok());
         if let Some(number) = number {
-            segments.push(Segment {
-                path,
-                first_sequence: Sequence(number),
-            });
+            segments.push(Segment { path, first_sequence: Sequence(number) });
         }
     }
     segments.sort_by_key(|segment| segment.first_sequence);
@@ -49,9 +42,7 @@ pub(super) fn segments(dir: &Path) -> Result<Vec<Segment>, Error> {
 
 /// Creates a directory and those above it, so that they are there after a crash.
 pub(super) fn create(dir: &Path) -> Result<(), Error> {
-    let missing = dir
-        .ancestors()
-        .take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists());
+    let missing = dir.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists());
     let missing: Vec<&Path> = missing.collect();
     for dir in missing.into_iter().rev() {
         fs::create_dir(dir).map_err(|error| failed(dir, "create the directory", error))?;
@@ -95,9 +86,7 @@ pub(super) fn write_again(path: &Path) -> Result<(), Error> {
     let file = File::options().read(true).write(true).open(path);
     let mut file = file.map_err(|error| failed(path, "open the segment", error))?;
     file.try_lock().map_err(|error| match error {
-        TryLockError::WouldBlock => Error::InUse {
-            place: path.display().to_string(),
-        },
+        TryLockError::WouldBlock => Error::InUse { place: path.display().to_string() },
         TryLockError::Error(error) => failed(path, "lock the segment", error),
     })?;
     copy_onto_itself(&mut file)
@@ -121,11 +110,7 @@ fn copy_onto_itself(file: &mut File) -> io::Result<()> {
 }
 
 pub(super) fn failed(place: &Path, operation: &'static str, error: io::Error) -> Error {
-    Error::Failed {
-        place: place.display().to_string(),
-        operation,
-        source: error.into(),
-    }
+    Error::Failed { place: place.display().to_string(), operation, source: error.into() }
 }
 
 fn files(dir: &Path) -> Result<Vec<PathBuf>, Error> {
@@ -146,8 +131,6 @@ fn sync(dir: &Path) -> Result<(), Error> {
 
 /// The directory of a path, which for a bare name is the current one.
 fn parent(path: &Path) -> &Path {
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     parent.unwrap_or(Path::new("."))
 }

@@ -54,14 +54,11 @@ impl Active {
         let path = dir.join(directory::file_name(meta.first_sequence));
         let database = guarded(&path, "create the segment", || {
             let mut builder = Builder::new();
-            let database = builder
-                .set_cache_size(cache_bytes)
-                .create(directory::unfinished(&path))?;
+            let database =
+                builder.set_cache_size(cache_bytes).create(directory::unfinished(&path))?;
             write(&database, |transaction| {
                 transaction.open_table(ROUNDS)?;
-                transaction
-                    .open_table(META)?
-                    .insert(SEGMENT, meta.encode().as_slice())?;
+                transaction.open_table(META)?.insert(SEGMENT, meta.encode().as_slice())?;
                 Ok(())
             })?;
             Ok(database)
@@ -84,18 +81,13 @@ impl Active {
         let place = path.display().to_string();
         let database = guarded(path, "open the segment", || {
             let mut builder = Builder::new();
-            builder
-                .set_cache_size(cache_bytes)
-                .set_repair_callback(move |repair| {
-                    let percent = (repair.progress() * 100.0).round();
-                    tracing::info!(file = place, percent, "repairing after an unclean stop");
-                });
+            builder.set_cache_size(cache_bytes).set_repair_callback(move |repair| {
+                let percent = (repair.progress() * 100.0).round();
+                tracing::info!(file = place, percent, "repairing after an unclean stop");
+            });
             Ok(builder.open(path)?)
         })?;
-        Ok(Self {
-            path: path.into(),
-            database,
-        })
+        Ok(Self { path: path.into(), database })
     }
 
     /// Writes a round; durable when `Ok`.
@@ -112,9 +104,7 @@ impl Active {
     pub(super) fn write_seal(&self, seal: Seal) -> Result<(), Error> {
         guarded(&self.path, "seal the segment", || {
             write(&self.database, |transaction| {
-                transaction
-                    .open_table(META)?
-                    .insert(SEAL, seal.encode().as_slice())?;
+                transaction.open_table(META)?.insert(SEAL, seal.encode().as_slice())?;
                 Ok(())
             })
         })
@@ -128,13 +118,11 @@ impl Active {
             drop(database);
             Ok(())
         })?;
-        Sealed::open(&path)
-            .map(drop)
-            .map_err(|error| Error::Failed {
-                place: path.display().to_string(),
-                operation: "close the segment cleanly",
-                source: error.into(),
-            })
+        Sealed::open(&path).map(drop).map_err(|error| Error::Failed {
+            place: path.display().to_string(),
+            operation: "close the segment cleanly",
+            source: error.into(),
+        })
     }
 }
 
@@ -142,10 +130,7 @@ impl Sealed {
     /// Opens a segment to read it; refused if it was not closed cleanly.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let database = guarded(path, "open the segment", || Ok(open_sealed(path)?))?;
-        Ok(Self {
-            path: path.into(),
-            database,
-        })
+        Ok(Self { path: path.into(), database })
     }
 }
 
@@ -155,10 +140,9 @@ impl<D: Readable> SegmentFile<D> {
         let bytes = bytes.ok_or_else(|| damaged(&self.path, "it has no description of itself"))?;
         Meta::decode(&bytes).map_err(|unreadable| match unreadable {
             Unreadable::Damaged(damage) => damaged(&self.path, damage.to_string()),
-            Unreadable::UnknownFormat(found) => Error::UnknownFormat {
-                place: self.path.display().to_string(),
-                found,
-            },
+            Unreadable::UnknownFormat(found) => {
+                Error::UnknownFormat { place: self.path.display().to_string(), found }
+            }
         })
     }
 
@@ -184,19 +168,13 @@ impl<D: Readable> SegmentFile<D> {
         })?;
         let bounds = guarded(&self.path, "read the segment", || {
             let bounds = (rounds.first()?, rounds.last()?);
-            Ok((
-                bounds.0.map(|round| round.0.value()),
-                bounds.1.map(|round| round.0.value()),
-            ))
+            Ok((bounds.0.map(|round| round.0.value()), bounds.1.map(|round| round.0.value())))
         })?;
         let (Some(lowest), Some(last)) = bounds else {
             return Ok(());
         };
         if lowest != first {
-            return Err(damaged(
-                &self.path,
-                format!("it begins with round {lowest}, not {first}"),
-            ));
+            return Err(damaged(&self.path, format!("it begins with round {lowest}, not {first}")));
         }
         for number in first..=last {
             // `each` stays outside the guard: a panic there is not the file's.
@@ -216,10 +194,7 @@ impl<D: Readable> SegmentFile<D> {
     }
 
     fn missing(&self, number: u64) -> Error {
-        Error::Missing {
-            place: self.path.display().to_string(),
-            what: format!("round {number}"),
-        }
+        Error::Missing { place: self.path.display().to_string(), what: format!("round {number}") }
     }
 }
 
@@ -231,16 +206,12 @@ impl<D> SegmentFile<D> {
 
 impl<D> fmt::Debug for SegmentFile<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SegmentFile")
-            .field("path", &self.path)
-            .finish_non_exhaustive()
+        f.debug_struct("SegmentFile").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
 fn open_sealed(path: &Path) -> Result<ReadOnlyDatabase, DatabaseError> {
-    Builder::new()
-        .set_cache_size(SEALED_CACHE_BYTES)
-        .open_read_only(path)
+    Builder::new().set_cache_size(SEALED_CACHE_BYTES).open_read_only(path)
 }
 
 /// One transaction, durable when `Ok`.
@@ -268,10 +239,7 @@ fn guarded<T>(
     // Nothing of ours is shared with the closure that could be left half-changed.
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(result) => result.map_err(|error| classify(path, operation, error)),
-        Err(_) => Err(damaged(
-            path,
-            format!("could not {operation}: redb panicked"),
-        )),
+        Err(_) => Err(damaged(path, format!("could not {operation}: redb panicked"))),
     }
 }
 
@@ -286,21 +254,14 @@ fn classify(path: &Path, operation: &'static str, error: redb::Error) -> Error {
         }
         error @ (redb::Error::PreviousIo
         | redb::Error::DatabaseClosed
-        | redb::Error::ValueTooLarge(_)) => Error::Failed {
-            place,
-            operation,
-            source: error.into(),
-        },
+        | redb::Error::ValueTooLarge(_)) => {
+            Error::Failed { place, operation, source: error.into() }
+        }
         error => damaged(path, format!("could not {operation}: {error}")),
     }
 }
 
 fn damaged(path: &Path, what: impl Into<String>) -> Error {
     let place = path.display().to_string();
-    Error::Damaged {
-        place,
-        round: None,
-        what: what.into(),
-        remedy: RESTORE,
-    }
+    Error::Damaged { place, round: None, what: what.into(), remedy: RESTORE }
 }

@@ -92,12 +92,7 @@ impl Seal {
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, Damage> {
         let mut input = check(bytes)?;
-        let seal = Self {
-            tail: Tail {
-                number: input.u64()?,
-                chain: input.hash()?,
-            },
-        };
+        let seal = Self { tail: Tail { number: input.u64()?, chain: input.hash()? } };
         input.finish("the seal")?;
         Ok(seal)
     }

@@ -36,12 +36,7 @@ pub(super) struct End {
 
 impl<'a, 'v> Opening<'a, 'v> {
     pub(super) fn new(visit: &'a mut Visit<'v>, n_segments: usize) -> Self {
-        Self {
-            visit,
-            n_segments,
-            places: Vec::new(),
-            read: None,
-        }
+        Self { visit, n_segments, places: Vec::new(), read: None }
     }
 
     /// Reads a segment that is not the newest, because `next` is there.
@@ -75,12 +70,7 @@ impl<'a, 'v> Opening<'a, 'v> {
         let places = self.places;
         let end = |(follower, newest): (Follower, Newest)| {
             let (history, tail) = (follower.history(), follower.tail());
-            End {
-                history,
-                tail,
-                places,
-                newest,
-            }
+            End { history, tail, places, newest }
         };
         self.read.map(end)
     }
@@ -98,10 +88,7 @@ impl<'a, 'v> Opening<'a, 'v> {
                 follower
             }
         };
-        self.places.push(Place {
-            path: segment.path.clone(),
-            first_round: meta.first_round,
-        });
+        self.places.push(Place { path: segment.path.clone(), first_round: meta.first_round });
         let rounds_bytes = self.visit_rounds(&mut follower, segment, file, meta.first_round)?;
         if let Some(seal) = &seal {
             check_seal(segment, seal, follower.tail())?;
@@ -126,11 +113,7 @@ impl<'a, 'v> Opening<'a, 'v> {
         let mut bytes_read = 0;
         file.scan(first_round, &mut |number, bytes, last_round| {
             let (segment_number, segments) = (self.places.len(), self.n_segments);
-            let progress = Progress {
-                segment: segment_number,
-                segments,
-                last_round,
-            };
+            let progress = Progress { segment: segment_number, segments, last_round };
             bytes_read += bytes.len() as u64;
             let round = follower.accept(bytes);
             let visited = round.and_then(|round| (self.visit)(round, progress));
@@ -164,36 +147,23 @@ fn check_next(
     check_name(segment, meta)?;
     let (history, tail) = (follower.history(), follower.tail());
     if meta.history != history {
-        let what = format!(
-            "it is of history {}, the files before it of {history}",
-            meta.history
-        );
+        let what = format!("it is of history {}, the files before it of {history}", meta.history);
         return Err(damaged(&segment.path, what, SORT_OUT));
     }
     if meta.previous.as_deref() != Some(previous.file_name.as_str()) {
         let what = match &meta.previous {
             Some(missing) => format!("it continues {missing}, which is missing"),
-            None => format!(
-                "it is the first of a log, but {} is here",
-                previous.file_name
-            ),
+            None => format!("it is the first of a log, but {} is here", previous.file_name),
         };
         return Err(damaged(&segment.path, what, COMPLETE));
     }
-    let meta_tail = Tail {
-        number: meta.first_round.saturating_sub(1),
-        chain: meta.chain_before,
-    };
+    let meta_tail = Tail { number: meta.first_round.saturating_sub(1), chain: meta.chain_before };
     if meta_tail != tail || meta.first_sequence != follower.next_sequence() {
         let what = format!(
             "it continues {} after a round {}, but that file ends with another round {}",
             previous.file_name, meta_tail.number, tail.number
         );
-        return Err(damaged(
-            &segment.path,
-            what,
-            "restore both files from a backup",
-        ));
+        return Err(damaged(&segment.path, what, "restore both files from a backup"));
     }
     Ok(())
 }
@@ -203,11 +173,7 @@ fn check_name(segment: &Segment, meta: &Meta) -> Result<(), Error> {
         return Ok(());
     }
     let written_as = directory::file_name(meta.first_sequence);
-    Err(damaged(
-        &segment.path,
-        format!("it was written as {written_as}"),
-        SORT_OUT,
-    ))
+    Err(damaged(&segment.path, format!("it was written as {written_as}"), SORT_OUT))
 }
 
 fn check_seal(segment: &Segment, seal: &Seal, tail: Tail) -> Result<(), Error> {
@@ -220,10 +186,5 @@ fn check_seal(segment: &Segment, seal: &Seal, tail: Tail) -> Result<(), Error> {
 
 fn damaged(path: &Path, what: impl Into<String>, remedy: &'static str) -> Error {
     let place = path.display().to_string();
-    Error::Damaged {
-        place,
-        round: None,
-        what: what.into(),
-        remedy,
-    }
+    Error::Damaged { place, round: None, what: what.into(), remedy }
 }

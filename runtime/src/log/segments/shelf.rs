@@ -50,10 +50,7 @@ enum Newest {
 impl Shelf {
     pub(super) fn new(places: Vec<Place>, active: Option<Active>) -> Self {
         let newest = active.map_or(Newest::Sealed, Newest::Active);
-        Self {
-            state: RwLock::new(State { places, newest }),
-            handles: Mutex::default(),
-        }
+        Self { state: RwLock::new(State { places, newest }), handles: Mutex::default() }
     }
 
     /// Appends a round to the newest segment; durable when `Ok`.
@@ -80,10 +77,7 @@ impl Shelf {
     /// Adds a segment that continues the newest.
     pub(super) fn add(&self, first_round: u64, active: Active) {
         let mut state = self.state_mut();
-        state.places.push(Place {
-            path: active.path().into(),
-            first_round,
-        });
+        state.places.push(Place { path: active.path().into(), first_round });
         state.newest = Newest::Active(active);
     }
 
@@ -123,17 +117,9 @@ impl Shelf {
 impl Reader for Shelf {
     fn round(&self, number: u64) -> Result<Vec<u8>, Error> {
         let state = self.state();
-        let n_before = state
-            .places
-            .partition_point(|place| place.first_round <= number);
-        let Some(place) = n_before
-            .checked_sub(1)
-            .and_then(|index| state.places.get(index))
-        else {
-            let first = state
-                .places
-                .first()
-                .map(|place| place.path.display().to_string());
+        let n_before = state.places.partition_point(|place| place.first_round <= number);
+        let Some(place) = n_before.checked_sub(1).and_then(|index| state.places.get(index)) else {
+            let first = state.places.first().map(|place| place.path.display().to_string());
             let (place, what) = (first.unwrap_or_default(), format!("round {number}"));
             return Err(Error::Missing { place, what });
         };

@@ -49,10 +49,7 @@ impl Fixture {
 
     fn nowhere(segment_bytes: u64) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let limits = Limits {
-            segment_bytes,
-            ..Limits::default()
-        };
+        let limits = Limits { segment_bytes, ..Limits::default() };
         let segments = Segments::new(dir.path().join("data/log"), limits);
         fs::create_dir(dir.path().join("data")).unwrap();
         Self { dir, segments }
@@ -96,16 +93,10 @@ fn a_log_is_created_once_and_not_by_opening_it() {
     let fixture = Fixture::nowhere(1);
     assert!(!fixture.segments.exists().unwrap());
     let missing = fixture.open().map(drop).unwrap_err().to_string();
-    assert!(
-        missing.ends_with("data/log: a log is not there"),
-        "{missing}"
-    );
+    assert!(missing.ends_with("data/log: a log is not there"), "{missing}");
     fixture.segments.create(HISTORY).unwrap();
     assert!(fixture.segments.exists().unwrap());
-    assert!(matches!(
-        fixture.segments.create(HISTORY),
-        Err(Error::Exists { .. })
-    ));
+    assert!(matches!(fixture.segments.create(HISTORY), Err(Error::Exists { .. })));
     assert_eq!(fixture.files(), ["00000000000000000001.redb"]);
 }
 
@@ -122,12 +113,9 @@ fn i1_rounds_are_found_across_segments() {
 ]
 "#);
     let reader = log.reader();
-    let numbers = (1..=9).rev().map(|number| {
-        record::decode(&reader.round(number).unwrap())
-            .unwrap()
-            .header
-            .number
-    });
+    let numbers = (1..=9)
+        .rev()
+        .map(|number| record::decode(&reader.round(number).unwrap()).unwrap().header.number);
     assert!(numbers.eq((1..=9).rev()));
     drop(log);
 
@@ -292,10 +280,7 @@ fn i11_a_segment_that_does_not_continue_the_one_before_is_refused() {
         let dir = &fixture.segments.dir;
         Active::create(dir, &meta, 0).unwrap().close().unwrap();
         let refusal = fixture.refusal();
-        assert!(
-            refusal.starts_with("00000000000000000002.redb: it "),
-            "{refusal}"
-        );
+        assert!(refusal.starts_with("00000000000000000002.redb: it "), "{refusal}");
         refusal
     };
     let history = History(Uuid::from_u128(1));
@@ -350,10 +335,7 @@ fn i11_a_damaged_round_is_refused_by_name() {
     let fixture = Fixture::with_segments(3);
     let bytes = fs::read(fixture.segment(2)).unwrap();
     let pattern = b"acc-000456";
-    let index = bytes
-        .windows(pattern.len())
-        .position(|window| window == pattern)
-        .unwrap();
+    let index = bytes.windows(pattern.len()).position(|window| window == pattern).unwrap();
     flip(&fixture.segment(2), index);
     insta::assert_snapshot!(fixture.refusal(), @"00000000000000000002.redb, round 2: record 0, byte 224: the body does not match its hash; restore this file from a backup");
 }
@@ -363,10 +345,7 @@ fn an_unknown_version_is_refused() {
     let fixture = Fixture::with_segments(2);
     let bytes = fs::read(fixture.segment(2)).unwrap();
     let pattern = HISTORY.0.as_bytes();
-    let index = bytes
-        .windows(16)
-        .position(|window| window == pattern)
-        .unwrap();
+    let index = bytes.windows(16).position(|window| window == pattern).unwrap();
     // The description has the version before the history, a round 12 bytes before.
     assert_eq!(bytes[index - 2..index], [1, 0]);
     let newer = [&bytes[..index - 2], &[2], &bytes[index - 1..]].concat();
@@ -387,14 +366,10 @@ fn i11_no_flipped_bit_goes_unnoticed_or_costs_a_round() {
     log.close().unwrap();
     let clean = fs::read(fixture.segment(1)).unwrap();
     for bytes in [clean, unclean] {
-        let used: Vec<usize> = (0..bytes.len())
-            .filter(|&index| bytes[index] != 0)
-            .collect();
+        let used: Vec<usize> = (0..bytes.len()).filter(|&index| bytes[index] != 0).collect();
         let mut n_refused = 0;
         // Every byte of redb's header, and a sample of the rest.
-        let header = used
-            .iter()
-            .filter(|&&index| index < 320 && index != NEWER_COMMIT);
+        let header = used.iter().filter(|&&index| index < 320 && index != NEWER_COMMIT);
         for &index in header.chain(used.iter().step_by(401)) {
             fs::write(fixture.segment(1), &bytes).unwrap();
             flip(&fixture.segment(1), index);

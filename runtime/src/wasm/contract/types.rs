@@ -61,10 +61,7 @@ pub struct Row {
 
 impl From<state::RowRef<'_>> for Row {
     fn from(row: state::RowRef<'_>) -> Self {
-        Self {
-            key: row.key.into(),
-            value: row.value.into(),
-        }
+        Self { key: row.key.into(), value: row.value.into() }
     }
 }
 
@@ -153,11 +150,7 @@ pub struct NewEvent {
 
 impl From<NewEvent> for transaction::NewEvent {
     fn from(event: NewEvent) -> Self {
-        Self {
-            event_type: event.event_type,
-            subject: event.subject,
-            data: event.data,
-        }
+        Self { event_type: event.event_type, subject: event.subject, data: event.data }
     }
 }
 

@@ -52,10 +52,9 @@ impl Manifest {
 
     fn check_on_deploy(&self) -> Result<(), Refused> {
         match &self.on_deploy {
-            Some(name) if !self.commands.contains_key(name) => Err(invalid(
-                "on_deploy",
-                format!("`{name}` is not among `commands`"),
-            )),
+            Some(name) if !self.commands.contains_key(name) => {
+                Err(invalid("on_deploy", format!("`{name}` is not among `commands`")))
+            }
             _ => Ok(()),
         }
     }
@@ -63,10 +62,7 @@ impl Manifest {
 
 fn check_contract(contract: &str) -> Result<(), Refused> {
     if contract.is_empty() {
-        return Err(invalid(
-            "contract",
-            format!("is missing; write \"{CONTRACT}\""),
-        ));
+        return Err(invalid("contract", format!("is missing; write \"{CONTRACT}\"")));
     }
     if !is_compatible(contract) {
         return Err(Refused::WrongContract(format!(
@@ -92,10 +88,7 @@ fn refuse_unsupported(members: &mut Object<'_>, name: &'static str) -> Result<()
 }
 
 fn table(mut members: Object<'_>) -> Result<Table, Refused> {
-    let table = Table {
-        description: members.description()?,
-        adopt: members.flag("adopt")?,
-    };
+    let table = Table { description: members.description()?, adopt: members.flag("adopt")? };
     members.finish()?;
     Ok(table)
 }
@@ -111,10 +104,8 @@ fn handler(mut members: Object<'_>) -> Result<Handler, Refused> {
 }
 
 fn event(mut members: Object<'_>) -> Result<EventType, Refused> {
-    let event = EventType {
-        description: members.description()?,
-        schema: members.schema("schema")?,
-    };
+    let event =
+        EventType { description: members.description()?, schema: members.schema("schema")? };
     members.finish()?;
     Ok(event)
 }
@@ -147,15 +138,11 @@ fn on_deploy(members: &mut Object<'_>) -> Result<Option<Name>, Refused> {
         return Ok(None);
     }
     let name = text.parse();
-    name.map(Some)
-        .map_err(|error: crate::value::Invalid| invalid("on_deploy", error.to_string()))
+    name.map(Some).map_err(|error: crate::value::Invalid| invalid("on_deploy", error.to_string()))
 }
 
 fn invalid(path: &str, reason: impl Into<String>) -> Refused {
-    Refused::InvalidManifest {
-        path: path.to_owned(),
-        reason: reason.into(),
-    }
+    Refused::InvalidManifest { path: path.to_owned(), reason: reason.into() }
 }
 
 /// An object being read: members are taken from it, and none may be left over.
@@ -170,18 +157,11 @@ struct Object<'a> {
 impl<'a> Object<'a> {
     fn read(path: String, text: &'a str) -> Result<Self, Refused> {
         match serde_json::from_str::<Members<'a>>(text) {
-            Ok(Members(members)) => Ok(Self {
-                path,
-                members,
-                known: Vec::new(),
-            }),
+            Ok(Members(members)) => Ok(Self { path, members, known: Vec::new() }),
             // The place it names is one in this object, not in the document.
             Err(error) => {
                 let reason = error.to_string();
-                Err(invalid(
-                    &path,
-                    reason.split(" at line ").next().unwrap_or_default(),
-                ))
+                Err(invalid(&path, reason.split(" at line ").next().unwrap_or_default()))
             }
         }
     }
@@ -209,10 +189,9 @@ impl<'a> Object<'a> {
         let path = self.path_of(name);
         match serde_json::from_str::<String>(raw.get()) {
             Ok(text) if text.len() <= bytes_max => Ok(text),
-            Ok(text) => Err(invalid(
-                &path,
-                format!("{} bytes; the limit is {bytes_max}", text.len()),
-            )),
+            Ok(text) => {
+                Err(invalid(&path, format!("{} bytes; the limit is {bytes_max}", text.len())))
+            }
             Err(_) => Err(invalid(&path, "must be a string")),
         }
     }
@@ -237,10 +216,7 @@ impl<'a> Object<'a> {
         };
         let text = raw.get();
         if !(text.starts_with('{') || text == "true" || text == "false") {
-            return Err(invalid(
-                &self.path_of(name),
-                "must be a JSON Schema: an object",
-            ));
+            return Err(invalid(&self.path_of(name), "must be a JSON Schema: an object"));
         }
         if text.len() > SCHEMA_BYTES_MAX {
             let reason = format!("{} bytes; the limit is {SCHEMA_BYTES_MAX}", text.len());
@@ -279,9 +255,8 @@ impl<'a> Object<'a> {
     ) -> Result<BTreeMap<Name, T>, Refused> {
         let mut named = BTreeMap::new();
         for (key, member) in self.objects(name, count_max)? {
-            let key: Name = key
-                .parse()
-                .map_err(|error| invalid(&member.path, format!("{error}")))?;
+            let key: Name =
+                key.parse().map_err(|error| invalid(&member.path, format!("{error}")))?;
             named.insert(key, read(member)?);
         }
         Ok(named)
@@ -293,10 +268,7 @@ impl<'a> Object<'a> {
             return Ok(());
         };
         let known = self.known.join("`, `");
-        Err(invalid(
-            &self.path_of(unknown),
-            format!("is not known here; known are `{known}`"),
-        ))
+        Err(invalid(&self.path_of(unknown), format!("is not known here; known are `{known}`")))
     }
 }
 

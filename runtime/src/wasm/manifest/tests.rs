@@ -32,10 +32,7 @@ fn all_members_are_read() {
     let input = query.input.as_ref().expect("a schema");
     assert_eq!(input.get(), r#"{"type": "string"}"#);
     assert!(manifest.commands["buy"].input.is_none(), "null is absent");
-    assert_eq!(
-        manifest.on_deploy.as_ref().map(|name| name.as_str()),
-        Some("migrate")
-    );
+    assert_eq!(manifest.on_deploy.as_ref().map(|name| name.as_str()), Some("migrate"));
     insta::assert_snapshot!(manifest.to_json(), @r#"{"contract":"0.1.7","description":"A shop.","tables":{"orders":{"adopt":false},"stock":{"description":"By product.","adopt":true}},"queries":{"stock-of":{"input":{"type": "string"},"output":true}},"commands":{"buy":{"description":"Buys."},"migrate":{}},"events":{"order.placed":{"schema":{"type": "object"}}},"on_deploy":"migrate"}"#);
 }
 
@@ -48,65 +45,24 @@ fn its_json_reads_back_the_same() {
 #[test]
 fn everything_but_the_contract_may_be_absent() {
     let text = format!(r#"{{"contract": "{CONTRACT}"}}"#);
-    assert!(
-        Manifest::parse(&text)
-            .expect("a manifest")
-            .queries
-            .is_empty()
-    );
+    assert!(Manifest::parse(&text).expect("a manifest").queries.is_empty());
     assert!(refused("{}").contains("at `contract`: is missing"));
 }
 
 #[test]
 fn refusals_name_the_member() {
     for (from, to, words) in [
-        (
-            r#""0.1.7""#,
-            r#""0.2.0""#,
-            "wrong-contract: the manifest is for version \"0.2.0\"",
-        ),
-        (
-            r#""adopt""#,
-            r#""adopts""#,
-            "`tables.stock.adopts`: is not known here",
-        ),
+        (r#""0.1.7""#, r#""0.2.0""#, "wrong-contract: the manifest is for version \"0.2.0\""),
+        (r#""adopt""#, r#""adopts""#, "`tables.stock.adopts`: is not known here"),
         ("true}", "1}", "`tables.stock.adopt`: must be true or false"),
-        (
-            r#""stock-of""#,
-            r#""Stock of""#,
-            "`queries.Stock of`: name `Stock of` must begin",
-        ),
-        (
-            r#"{"type": "string"}"#,
-            "7",
-            "`queries.stock-of.input`: must be a JSON Schema",
-        ),
-        (
-            r#""orders": {}"#,
-            r#""orders": []"#,
-            "`tables.orders`: invalid type: sequence",
-        ),
-        (
-            r#""orders""#,
-            r#""stock""#,
-            "`tables`: `stock` is given twice",
-        ),
-        (
-            r#""order.placed""#,
-            r#""order..placed""#,
-            "`events.order..placed`: must be 1 to 128",
-        ),
+        (r#""stock-of""#, r#""Stock of""#, "`queries.Stock of`: name `Stock of` must begin"),
+        (r#"{"type": "string"}"#, "7", "`queries.stock-of.input`: must be a JSON Schema"),
+        (r#""orders": {}"#, r#""orders": []"#, "`tables.orders`: invalid type: sequence"),
+        (r#""orders""#, r#""stock""#, "`tables`: `stock` is given twice"),
+        (r#""order.placed""#, r#""order..placed""#, "`events.order..placed`: must be 1 to 128"),
         (r#""A shop.""#, "[]", "`description`: must be a string"),
-        (
-            r#""projections": []"#,
-            r#""projections": [{}]"#,
-            "not-supported: the manifest declares",
-        ),
-        (
-            r#""reactions": []"#,
-            r#""reactions": {}"#,
-            "`reactions`: must be an array",
-        ),
+        (r#""projections": []"#, r#""projections": [{}]"#, "not-supported: the manifest declares"),
+        (r#""reactions": []"#, r#""reactions": {}"#, "`reactions`: must be an array"),
         (
             r#""on_deploy": "migrate""#,
             r#""on_deploy": "move""#,
@@ -121,12 +77,7 @@ fn refusals_name_the_member() {
 
 #[test]
 fn counts_are_limited() {
-    let handlers: Vec<_> = (0..=HANDLERS_MAX)
-        .map(|n| format!(r#""q{n}":{{}}"#))
-        .collect();
-    let text = format!(
-        r#"{{"contract":"0.1.0","queries":{{{}}}}}"#,
-        handlers.join(",")
-    );
+    let handlers: Vec<_> = (0..=HANDLERS_MAX).map(|n| format!(r#""q{n}":{{}}"#)).collect();
+    let text = format!(r#"{{"contract":"0.1.0","queries":{{{}}}}}"#, handlers.join(","));
     assert!(refused(&text).contains("`queries`: 1001 members; the limit is 1000"));
 }

@@ -9,10 +9,7 @@ fn queries_and_commands_give_their_results() {
     let module = load(settings(), &guest().build());
     let answered = query(&module).expect("it answers");
     assert_eq!((json(&answered.value), answered.asked_time), ("7", false));
-    assert_eq!(
-        json(&execute(&mut module.instance()).expect("it succeeds")),
-        "7"
-    );
+    assert_eq!(json(&execute(&mut module.instance()).expect("it succeeds")), "7");
 }
 
 #[test]
@@ -37,10 +34,7 @@ fn refusals_are_rejections_if_they_have_a_code() {
     }
     let (code, message) = failed(execute(&mut module.instance()));
     assert_eq!(code, "invalid-failure");
-    assert!(
-        message.contains("command `do`") && message.contains("Out of stock"),
-        "{message}"
-    );
+    assert!(message.contains("command `do`") && message.contains("Out of stock"), "{message}");
 }
 
 #[test]
@@ -49,10 +43,7 @@ fn a_result_that_is_not_json_fails() {
     guest.query = format!("(i32.const {NOT_JSON})");
     let (code, message) = failed(query(&load(settings(), &guest.build())));
     assert_eq!(code, "invalid-json");
-    assert!(
-        message.contains("query `ask`") && message.contains("byte 1"),
-        "{message}"
-    );
+    assert!(message.contains("query `ask`") && message.contains("byte 1"), "{message}");
 }
 
 #[test]
@@ -64,10 +55,7 @@ fn a_trap_shows_the_last_error_line() {
     let mut live = load(settings(), &guest.build()).instance();
     let (code, message) = failed(execute(&mut live));
     assert_eq!(code, "trapped");
-    assert!(
-        message.contains("boom") && message.contains("unreachable"),
-        "{message}"
-    );
+    assert!(message.contains("boom") && message.contains("unreachable"), "{message}");
     assert!(live.spent(), "an instance that trapped is gone");
 }
 
@@ -104,10 +92,7 @@ fn a_live_instance_is_replaced_after_its_calls() {
     guest.execute = "(i32.store8 (i32.const 272)
         (i32.add (i32.load8_u (i32.const 272)) (i32.const 1))) (i32.const 256)"
         .into();
-    let settings = Settings {
-        live_calls_max: 2,
-        ..settings()
-    };
+    let settings = Settings { live_calls_max: 2, ..settings() };
     let mut live = load(settings, &guest.build()).instance();
     let mut digits = Vec::new();
     for _ in 0..5 {
@@ -123,10 +108,7 @@ fn a_live_instance_is_replaced_after_its_calls() {
 fn a_live_instance_that_has_grown_is_replaced() {
     let mut guest = guest();
     guest.execute = "(drop (memory.grow (i32.const 1))) (i32.const 256)".into();
-    let settings = Settings {
-        live_memory_bytes_max: 4 * (64 << 10),
-        ..settings()
-    };
+    let settings = Settings { live_memory_bytes_max: 4 * (64 << 10), ..settings() };
     let mut live = load(settings, &guest.build()).instance();
     let spent = [(); 5].map(|()| {
         execute(&mut live).expect("it succeeds");

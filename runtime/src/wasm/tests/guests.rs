@@ -62,17 +62,13 @@ impl Guest {
         let mut resolve = Resolve::default();
         let contract = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit");
         let (contract, _) = resolve.push_dir(contract).expect("the contract parses");
-        let worlds = resolve
-            .push_str("worlds.wit", WORLDS)
-            .expect("the worlds parse");
+        let worlds = resolve.push_str("worlds.wit", WORLDS).expect("the worlds parse");
         let package = match self.world.starts_with("test:") {
             true => worlds,
             false => contract,
         };
         let world = self.world.split('/').nth(1);
-        let world = resolve
-            .select_world(&[package], world)
-            .expect("the world exists");
+        let world = resolve.select_world(&[package], world).expect("the world exists");
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
             .expect("the contract fits into a custom section");
         module
@@ -80,15 +76,7 @@ impl Guest {
 
     /// Without the contract.
     pub(super) fn core(&self) -> Vec<u8> {
-        let Self {
-            manifest,
-            describe,
-            imports,
-            items,
-            query,
-            execute,
-            world,
-        } = self;
+        let Self { manifest, describe, imports, items, query, execute, world } = self;
         let exports = match *world {
             "chancery:app/handlers" => HANDLERS.replace("QUERY", query).replace("EXECUTE", execute),
             "test:worlds/with-init" => r#"(func (export "init"))"#.to_owned(),
@@ -138,11 +126,9 @@ const WORLDS: &str = "package test:worlds;
 
 /// Numbers as they lie in memory.
 fn words(numbers: &[usize]) -> String {
-    let bytes = numbers.iter().flat_map(|&number| {
-        u32::try_from(number)
-            .expect("an address of the guest")
-            .to_le_bytes()
-    });
+    let bytes = numbers
+        .iter()
+        .flat_map(|&number| u32::try_from(number).expect("an address of the guest").to_le_bytes());
     escaped(&bytes.collect::<Vec<_>>())
 }
 

@@ -72,9 +72,6 @@ fn cursors_are_limited() {
     assert_eq!(code, "handle-limit");
     assert!(message.contains("256 cursors"), "{message}");
     // Without our limit there is wasmtime's, told by its words.
-    let settings = Settings {
-        cursors_max: usize::MAX,
-        ..settings()
-    };
+    let settings = Settings { cursors_max: usize::MAX, ..settings() };
     assert_eq!(failed(query(&load(settings, &upload))).0, "handle-limit");
 }

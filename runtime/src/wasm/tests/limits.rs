@@ -10,25 +10,14 @@ fn a_loop_ends_at_the_deadline() {
     let mut guest = guest();
     guest.query = "(loop (br 0)) unreachable".into();
     guest.execute = guest.query.clone();
-    let settings = Settings {
-        query_deadline: SOON,
-        command_deadline: SOON,
-        ..settings()
-    };
+    let settings = Settings { query_deadline: SOON, command_deadline: SOON, ..settings() };
     let module = load(settings, &guest.build());
     let (code, message) = failed(query(&module));
     assert_eq!(code, "deadline");
-    assert!(
-        message.contains("query `ask`") && message.contains("50ms"),
-        "{message}"
-    );
+    assert!(message.contains("query `ask`") && message.contains("50ms"), "{message}");
     let mut live = module.instance();
     for _ in 0..2 {
-        assert_eq!(
-            failed(execute(&mut live)).0,
-            "deadline",
-            "in every instance"
-        );
+        assert_eq!(failed(execute(&mut live)).0, "deadline", "in every instance");
     }
 }
 
@@ -40,10 +29,7 @@ fn memories_are_summed() {
     guest.query = "(loop (drop (memory.grow $second (i32.const 16)))
         (drop (memory.grow $third (i32.const 16))) (br 0)) unreachable"
         .into();
-    let settings = Settings {
-        query_memory_bytes_max: 48 << 20,
-        ..settings()
-    };
+    let settings = Settings { query_memory_bytes_max: 48 << 20, ..settings() };
     let (code, message) = failed(query(&load(settings, &guest.build())));
     assert_eq!(code, "memory-limit");
     assert!(message.contains(&(48 << 20).to_string()), "{message}");
@@ -67,14 +53,10 @@ fn tables_are_limited() {
         (br 0)) unreachable"
         .into();
     guest.items = "(table $funcs 0 funcref) (table $more 0 funcref)";
-    guest.query = guest.query.replace(
-        "(br 0)",
-        "(drop (table.grow $more (ref.null func) (i32.const 60000))) (br 0)",
-    );
-    assert_eq!(
-        failed(query(&load(settings(), &guest.build()))).0,
-        "memory-limit"
-    );
+    guest.query = guest
+        .query
+        .replace("(br 0)", "(drop (table.grow $more (ref.null func) (i32.const 60000))) (br 0)");
+    assert_eq!(failed(query(&load(settings(), &guest.build()))).0, "memory-limit");
 }
 
 #[test]
@@ -86,9 +68,7 @@ fn recursion_ends_at_the_stack() {
     let module = load(settings(), &guest.build());
     // The threads of tests have smaller stacks than the host asks for.
     let thread = std::thread::Builder::new().stack_size(8 << 20);
-    let asked = thread
-        .spawn(move || failed(query(&module)).0)
-        .expect("a thread");
+    let asked = thread.spawn(move || failed(query(&module)).0).expect("a thread");
     assert_eq!(asked.join().expect("the thread survives"), "stack-overflow");
 }
 
@@ -102,10 +82,7 @@ fn results_are_limited() {
     let mut live = load(settings(), &guest.build()).instance();
     let (code, message) = failed(execute(&mut live));
     assert_eq!(code, "output-too-large");
-    assert!(
-        message.contains("1048577") && message.contains("1048576"),
-        "{message}"
-    );
+    assert!(message.contains("1048577") && message.contains("1048576"), "{message}");
     assert!(live.spent());
 }
 
@@ -118,19 +95,13 @@ fn what_passes_to_the_host_at_once_is_limited() {
     guest.query = "(drop (memory.grow (i32.const 512)))
         (call $write (i32.const 0) (i32.const 0) (i32.const 33000000)) unreachable"
         .into();
-    assert_eq!(
-        failed(query(&load(settings(), &guest.build()))).0,
-        "output-too-large"
-    );
+    assert_eq!(failed(query(&load(settings(), &guest.build()))).0, "output-too-large");
 }
 
 /// No slot is the host's failure, and no outcome of the command.
 #[test]
 fn instances_are_limited() {
-    let settings = Settings {
-        instances_max: 1,
-        ..settings()
-    };
+    let settings = Settings { instances_max: 1, ..settings() };
     let module = load(settings, &guest().build());
     let mut live = module.instance();
     execute(&mut live).expect("there is one slot");

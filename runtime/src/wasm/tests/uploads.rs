@@ -40,9 +40,7 @@ fn a_module_says_what_it_is() {
 #[test]
 fn a_component_is_taken_as_it_is() {
     let encoder = wit_component::ComponentEncoder::default();
-    let encoded = encoder
-        .module(&guest().build())
-        .and_then(|mut encoder| encoder.encode());
+    let encoded = encoder.module(&guest().build()).and_then(|mut encoder| encoder.encode());
     load(settings(), &encoded.expect("the guest becomes a component"));
 }
 
@@ -74,16 +72,10 @@ fn broken_wasm_is_refused_with_its_place() {
 
 #[test]
 fn large_uploads_are_refused_unread() {
-    let settings = Settings {
-        upload_bytes_max: 10,
-        ..settings()
-    };
+    let settings = Settings { upload_bytes_max: 10, ..settings() };
     let (code, message) = refused_by(settings, b"not looked at");
     assert_eq!(code, "upload-too-large");
-    assert!(
-        message.contains("13 bytes") && message.contains("10"),
-        "{message}"
-    );
+    assert!(message.contains("13 bytes") && message.contains("10"), "{message}");
 }
 
 #[test]
@@ -97,33 +89,17 @@ fn foreign_imports_are_all_named() {
         r#"(component (import "wasi:cli/environment@0.2.0" (instance))
             (import "wasi:io/streams@0.2.0" (instance)))"#,
     );
-    let words = [
-        "wasi:cli/environment@0.2.0",
-        "wasi:io/streams@0.2.0",
-        "wasm32-unknown-unknown",
-    ];
+    let words = ["wasi:cli/environment@0.2.0", "wasi:io/streams@0.2.0", "wasm32-unknown-unknown"];
     check(&wasi, "foreign-imports", &words);
     let core = component(r#"(module (import "env" "puts" (func)) (import "wbg" "now" (func)))"#);
-    check(
-        &core,
-        "foreign-imports",
-        &["env.puts", "wbg.now", "wasm-bindgen", "linker"],
-    );
+    check(&core, "foreign-imports", &["env.puts", "wbg.now", "wasm-bindgen", "linker"]);
 }
 
 #[test]
 fn another_contract_is_refused() {
     let import = |name: &str| component(&format!("(component (import {name:?} (instance)))"));
-    check(
-        &import("chancery:app/store@0.2.0"),
-        "wrong-contract",
-        &["0.2.0", "0.1.0"],
-    );
-    check(
-        &import("chancery:app/views@0.1.0"),
-        "wrong-contract",
-        &["views", "`store`"],
-    );
+    check(&import("chancery:app/store@0.2.0"), "wrong-contract", &["0.2.0", "0.1.0"]);
+    check(&import("chancery:app/views@0.1.0"), "wrong-contract", &["views", "`store`"]);
     // The right name and the wrong type.
     let store = r#"(component (import "chancery:app/log@0.1.0"
         (instance (export "write" (func)))) (instance $m)
@@ -146,16 +122,9 @@ fn counts_are_limited() {
 fn describing_is_limited() {
     let mut guest = guest();
     guest.describe = "unreachable".into();
-    check(
-        &guest.build(),
-        "describe-failed",
-        &["`describe` trapped", "unreachable"],
-    );
+    check(&guest.build(), "describe-failed", &["`describe` trapped", "unreachable"]);
     guest.describe = "(loop (br 0)) unreachable".into();
-    let settings = Settings {
-        describe_deadline: SOON,
-        ..settings()
-    };
+    let settings = Settings { describe_deadline: SOON, ..settings() };
     let (code, message) = refused_by(settings, &guest.build());
     assert_eq!(code, "describe-failed");
     assert!(message.contains("50ms"), "{message}");
@@ -165,30 +134,18 @@ fn describing_is_limited() {
 fn the_manifest_must_be_one() {
     let describing = |manifest: &str| {
         let manifest = manifest.to_owned();
-        Guest {
-            manifest,
-            ..guest()
-        }
-        .build()
+        Guest { manifest, ..guest() }.build()
     };
     check(&describing("{oops"), "invalid-manifest", &["byte 1"]);
     let typo = PLAIN.replace("queries", "querys");
-    check(
-        &describing(&typo),
-        "invalid-manifest",
-        &["querys", "known are"],
-    );
+    check(&describing(&typo), "invalid-manifest", &["querys", "known are"]);
 }
 
 #[test]
 fn what_the_manifest_declares_must_be_exported() {
     let mut guest = guest();
     guest.world = "test:worlds/only-manifest";
-    check(
-        &guest.build(),
-        "invalid-manifest",
-        &["`queries`", "does not export"],
-    );
+    check(&guest.build(), "invalid-manifest", &["`queries`", "does not export"]);
 }
 
 /// QuickJS components export `init` at their root.

@@ -25,24 +25,16 @@ pub(super) fn componentize(module: &[u8], survey: &Survey) -> Result<Vec<u8>, Re
     match encoded {
         Ok(Ok(component)) => Ok(component),
         Ok(Err(error)) => Err(Refused::ComponentizeFailed(format!("{error:#}"))),
-        Err(_) => Err(Refused::ComponentizeFailed(
-            "its contract contradicts itself".into(),
-        )),
+        Err(_) => Err(Refused::ComponentizeFailed("its contract contradicts itself".into())),
     }
 }
 
 fn encode(module: &[u8]) -> anyhow::Result<Vec<u8>> {
-    ComponentEncoder::default()
-        .validate(true)
-        .module(module)?
-        .encode()
+    ComponentEncoder::default().validate(true).module(module)?.encode()
 }
 
 /// Modules import functions of the contract and, under `[export]`, what belongs
 /// to their own exports.
 fn is_offered(import: &str) -> bool {
-    import
-        .strip_prefix("[export]")
-        .unwrap_or(import)
-        .starts_with("chancery:app/")
+    import.strip_prefix("[export]").unwrap_or(import).starts_with("chancery:app/")
 }

@@ -16,10 +16,7 @@ pub(super) fn check(survey: &Survey) -> Result<(), Refused> {
     for import in &survey.imports {
         check_contract(import)?;
     }
-    let mut manifests = survey
-        .exports
-        .iter()
-        .filter(|export| interface(export) == "manifest");
+    let mut manifests = survey.exports.iter().filter(|export| interface(export) == "manifest");
     match manifests.next() {
         Some(export) => check_version(export),
         None => Err(Refused::NoManifest),
@@ -32,10 +29,7 @@ pub(super) fn refuse_foreign(survey: &Survey, is_offered: fn(&str) -> bool) -> R
     let imports: Vec<String> = foreign.cloned().collect();
     match imports.is_empty() {
         true => Ok(()),
-        false => Err(Refused::ForeignImports {
-            fix: fix(&imports),
-            imports,
-        }),
+        false => Err(Refused::ForeignImports { fix: fix(&imports), imports }),
     }
 }
 

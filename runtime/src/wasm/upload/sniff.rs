@@ -9,27 +9,11 @@ const BUILD: &str = "upload the `.wasm` file your build made";
 /// Begins of files, what they are called, and what to do instead.
 const KINDS: [(&[u8], &str, &str); 8] = [
     (b"\x1f\x8b", "gzip", "upload it uncompressed"),
-    (
-        b"PK\x03\x04",
-        "a ZIP archive",
-        "unpack it and upload the `.wasm` file in it",
-    ),
+    (b"PK\x03\x04", "a ZIP archive", "unpack it and upload the `.wasm` file in it"),
     (b"\x28\xb5\x2f\xfd", "zstd", "upload it uncompressed"),
-    (
-        b"\x7fELF",
-        "a native program (ELF)",
-        "build for wasm32-unknown-unknown",
-    ),
-    (
-        b"\xcf\xfa\xed\xfe",
-        "a native program (Mach-O)",
-        "build for wasm32-unknown-unknown",
-    ),
-    (
-        b"MZ",
-        "a native program (PE)",
-        "build for wasm32-unknown-unknown",
-    ),
+    (b"\x7fELF", "a native program (ELF)", "build for wasm32-unknown-unknown"),
+    (b"\xcf\xfa\xed\xfe", "a native program (Mach-O)", "build for wasm32-unknown-unknown"),
+    (b"MZ", "a native program (PE)", "build for wasm32-unknown-unknown"),
     (b"!<arch>\n", "a static library", "build a `cdylib`"),
     (b"%PDF", "a PDF", BUILD),
 ];
@@ -37,24 +21,15 @@ const KINDS: [(&[u8], &str, &str); 8] = [
 /// Begins of texts, after white space, in lower case.
 const TEXTS: [(&str, &str, &str); 6] = [
     ("<", "HTML or XML", BUILD),
-    (
-        "(module",
-        "WebAssembly text",
-        "convert it with `wasm-tools parse`",
-    ),
-    (
-        "(component",
-        "WebAssembly text",
-        "convert it with `wasm-tools parse`",
-    ),
+    ("(module", "WebAssembly text", "convert it with `wasm-tools parse`"),
+    ("(component", "WebAssembly text", "convert it with `wasm-tools parse`"),
     ("package ", "WIT", BUILD),
     ("{", "JSON", BUILD),
     ("[", "JSON or TOML", BUILD),
 ];
 
-const JAVASCRIPT: [&str; 9] = [
-    "import ", "export ", "const ", "let ", "var ", "function", "class ", "//", "/*",
-];
+const JAVASCRIPT: [&str; 9] =
+    ["import ", "export ", "const ", "let ", "var ", "function", "class ", "//", "/*"];
 
 /// How much of a file is looked at, in bytes.
 const HEAD_BYTES: usize = 512;
@@ -73,10 +48,7 @@ fn describe(upload: &[u8]) -> (String, &'static str) {
         return ("nothing: 0 bytes".into(), BUILD);
     }
     if MAGIC.starts_with(upload) {
-        return (
-            "the first bytes of a module, cut off".into(),
-            "upload the whole file",
-        );
+        return ("the first bytes of a module, cut off".into(), "upload the whole file");
     }
     for (begin, what, fix) in KINDS {
         if upload.starts_with(begin) {
@@ -86,10 +58,7 @@ fn describe(upload: &[u8]) -> (String, &'static str) {
     let head = upload.get(..HEAD_BYTES).unwrap_or(upload);
     match text(head) {
         Some(text) => describe_text(text),
-        None => (
-            format!("something that begins with the bytes {}", hex(head)),
-            BUILD,
-        ),
+        None => (format!("something that begins with the bytes {}", hex(head)), BUILD),
     }
 }
 
@@ -123,10 +92,6 @@ fn text(head: &[u8]) -> Option<&str> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    let digits: Vec<_> = bytes
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let digits: Vec<_> = bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     digits.join(" ")
 }

@@ -86,11 +86,7 @@ impl Survey {
             Payload::ElementSection(section) => self.counts.segments += size(section.count()),
             Payload::CodeSectionStart { count, .. } => self.counts.functions += size(count),
             Payload::CodeSectionEntry(body) => {
-                limit(
-                    "bytes in one function",
-                    body.range().len(),
-                    FUNCTION_BYTES_MAX,
-                )?;
+                limit("bytes in one function", body.range().len(), FUNCTION_BYTES_MAX)?;
             }
             Payload::CustomSection(section) => {
                 self.has_contract |= section.name().starts_with("component-type");
@@ -118,8 +114,7 @@ impl Survey {
                 for import in section.into_imports().take(NAMES_MAX) {
                     let import = import?;
                     if is_outermost {
-                        self.imports
-                            .push(format!("{}.{}", import.module, import.name));
+                        self.imports.push(format!("{}.{}", import.module, import.name));
                     }
                 }
             }

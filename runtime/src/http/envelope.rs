@@ -1,0 +1,156 @@
+//! The JSON around a command's input, read into what the engine takes.
+//!
+//! Two steps: first which members there are, each still as text, so that a
+//! refusal names the member; then each on its own.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+use serde_json::value::RawValue;
+
+use super::Settings;
+use super::code;
+use super::problem::Problem;
+use super::trace;
+use crate::engine::CommandRequest;
+use crate::record::{Keys, Unchanged};
+use crate::schema;
+use crate::value::{CommandId, Key, Name, Sequence};
+
+/// The input of a command or query whose client sends none.
+pub(super) const NO_INPUT: &str = "{}";
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    name: Option<&'a RawValue>,
+    #[serde(borrow)]
+    input: Option<&'a RawValue>,
+    #[serde(borrow)]
+    basis: Option<&'a RawValue>,
+    #[serde(borrow)]
+    unchanged: Option<&'a RawValue>,
+    #[serde(borrow)]
+    correlation_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    causation_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    metadata: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UnchangedJson {
+    table: String,
+    key: Option<String>,
+    prefix: Option<String>,
+}
+
+/// Reads the body of `PUT /commands/{id}`.
+pub(super) fn parse(
+    settings: &Settings,
+    id: CommandId,
+    text: &str,
+    traceparent: Option<&str>,
+) -> Result<CommandRequest, Problem> {
+    let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|e| unreadable(text, &e))?;
+    let name: Option<String> = member("/name", envelope.name)?;
+    let unchanged: Option<Vec<UnchangedJson>> = member("/unchanged", envelope.unchanged)?;
+    let unchanged = unchanged.unwrap_or_default();
+    if unchanged.len() > settings.unchanged_max {
+        let reason = format!("has more than {} conditions", settings.unchanged_max);
+        return Err(Problem::of_member("/unchanged", &reason));
+    }
+    let unchanged = unchanged.into_iter().enumerate().map(condition);
+    Ok(CommandRequest {
+        id,
+        name: name.ok_or_else(|| Problem::of_member("/name", "is missing"))?,
+        input: envelope.input.map_or(NO_INPUT, RawValue::get).into(),
+        basis: member("/basis", envelope.basis)?.map(Sequence),
+        unchanged: unchanged.collect::<Result<_, _>>()?,
+        caller: None,
+        correlation_id: related(settings, "/correlation_id", envelope.correlation_id)?,
+        causation_id: related(settings, "/causation_id", envelope.causation_id)?,
+        metadata: metadata(envelope.metadata, traceparent)?,
+    })
+}
+
+/// Metadata for a request whose client gives none.
+pub(super) fn bare_metadata(traceparent: Option<&str>) -> Arc<str> {
+    trace::metadata("{}", traceparent).unwrap_or_else(|| "{}".into())
+}
+
+fn metadata(given: Option<&RawValue>, traceparent: Option<&str>) -> Result<Arc<str>, Problem> {
+    let Some(given) = given else {
+        return Ok(bare_metadata(traceparent));
+    };
+    let metadata = trace::metadata(given.get(), traceparent);
+    metadata.ok_or_else(|| Problem::of_member("/metadata", "must be a JSON object"))
+}
+
+/// An id of another command or event: any text, within reason.
+fn related(
+    settings: &Settings,
+    pointer: &str,
+    given: Option<&RawValue>,
+) -> Result<Option<Arc<str>>, Problem> {
+    let Some(text) = member::<String>(pointer, given)? else {
+        return Ok(None);
+    };
+    let bytes_max = settings.correlation_bytes_max;
+    if text.is_empty() || text.len() > bytes_max {
+        let reason = format!("must have 1 to {bytes_max} bytes, not {}", text.len());
+        return Err(Problem::of_member(pointer, &reason));
+    }
+    Ok(Some(text.into()))
+}
+
+fn condition((index, json): (usize, UnchangedJson)) -> Result<Unchanged, Problem> {
+    let pointer = format!("/unchanged/{index}");
+    let invalid = |reason: String| Problem::of_member(&pointer, &reason);
+    let table: Name =
+        json.table.parse().map_err(|e| invalid(format!("has an invalid table: {e}")))?;
+    let keys = match (json.key, json.prefix) {
+        (Some(key), None) => {
+            Keys::One(Key::new(&key).map_err(|e| invalid(format!("has an invalid key: {e}")))?)
+        }
+        (None, Some(prefix)) => Keys::Prefix(prefix),
+        _ => return Err(invalid("must have one of `key` and `prefix`".to_owned())),
+    };
+    Ok(Unchanged { table, keys })
+}
+
+/// A member of a type of its own; `null` is as good as none.
+fn member<T: DeserializeOwned>(
+    pointer: &str,
+    text: Option<&RawValue>,
+) -> Result<Option<T>, Problem> {
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    serde_json::from_str(text.get())
+        .map_err(|error| Problem::of_member(pointer, &format!("is not right: {}", words(&error))))
+}
+
+/// A body that has no members to look at.
+pub(super) fn unreadable(text: &str, error: &serde_json::Error) -> Problem {
+    match error.classify() {
+        Category::Data => {
+            let detail = format!("the body is not what is taken here: {}", words(error));
+            Problem::new(code::INVALID_REQUEST, detail)
+        }
+        Category::Syntax | Category::Eof | Category::Io => {
+            Problem::of_input(&schema::not_json(text, error))
+        }
+    }
+}
+
+/// The words of an error without the line and column, which count in a text that
+/// the client does not see.
+fn words(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.split(" at line ").next().unwrap_or_default().to_owned()
+}
