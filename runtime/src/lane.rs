@@ -286,7 +286,7 @@ impl Lane {
     /// What one command may stage.
     #[must_use]
     pub fn transaction_limits(&self) -> transaction::Limits {
-        self.0.settings.transaction.clone()
+        self.0.settings.transaction
     }
 
     /// What became of the entry with an id: in flight, or settled.
