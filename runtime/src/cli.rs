@@ -1,1 +1,246 @@
-//! (to be written)
+//! The command line: what can be said, and one file for each thing that can be done.
+//!
+//! `serve` runs a server in this process. Everything else is a client of one over
+//! HTTP and knows nothing of the inside: what it can do, any client can do.
+//!
+//! Standard output has the answer and nothing else: tables and fields for people, or
+//! with `--json` one document. What went wrong goes to standard error, and into the
+//! exit code ([`Exit`]). Nothing ever prompts.
+
+mod apps;
+mod client;
+mod command;
+mod commands;
+mod config;
+mod deploy;
+mod error;
+mod input;
+mod json;
+mod modules;
+mod output;
+mod problem;
+mod query;
+mod receipt;
+mod serve;
+mod shell;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod version;
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+pub use error::Exit;
+
+use crate::config::{Key, Layers, LogFormat, key, read};
+use client::{Answer, Client};
+use error::Error;
+use output::{Audience, Output};
+
+/// Hosts applications written as WebAssembly components.
+///
+/// Commands change an app's state, one after another, and are on disk before they
+/// are answered. Queries read one immutable state, in parallel.
+#[derive(Debug, Parser)]
+#[command(name = "chancery", version, after_help = AFTER_HELP, propagate_version = false)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+#[command(disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  chancery serve                             a server on http://127.0.0.1:7070
+  chancery deploy shop.wasm                  a module into the app `main`
+  chancery command restock product=lamp count=2
+  chancery query stock product=lamp
+  chancery commands --status rejected        what was refused, and why
+
+Settings: flags win over the environment (CHANCERY_SERVER, CHANCERY_APP, …), that over
+chancery.toml, that over the defaults. `chancery config show` says which won.
+
+Exit codes:
+  0  done
+  1  the application refused: the command or query was rejected, or failed
+  2  the command line, input or configuration cannot be understood
+  3  the server refused
+  4  the server was not reached, or the outcome is unknown
+  5  this machine could not do its part: a port in use, a damaged file";
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+struct Global {
+    /// The server to talk to; also CHANCERY_SERVER [default: http://127.0.0.1:7070].
+    #[arg(long, global = true, value_name = "URL")]
+    server: Option<String>,
+    /// The app that is meant; also CHANCERY_APP [default: main].
+    #[arg(long, global = true, value_name = "NAME")]
+    app: Option<String>,
+    /// Prints one JSON document: what the server sent, as it was sent.
+    #[arg(long, global = true)]
+    json: bool,
+    /// The configuration file; also CHANCERY_CONFIG [default: chancery.toml in the
+    /// working directory, if it is there].
+    #[arg(long, global = true, value_name = "FILE", env = "CHANCERY_CONFIG", hide_env = true)]
+    config: Option<PathBuf>,
+    /// How log lines look on standard error: auto, or json for one object a line.
+    /// CHANCERY_LOG says which there are, such as `debug` or `warn,chancery=trace`
+    /// [default: auto].
+    #[arg(long, global = true, value_name = "FORMAT")]
+    log_format: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(Box<serve::Serve>),
+    Apps(apps::Apps),
+    Deploy(deploy::Deploy),
+    Modules(modules::Modules),
+    Query(query::Query),
+    Command(command::Command),
+    Commands(commands::Commands),
+    Tables(tables::Tables),
+    Config(config::Config),
+    Version(version::Version),
+}
+
+/// How to log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Logging {
+    /// How lines look.
+    pub format: LogFormat,
+    /// What is logged if nobody says otherwise.
+    pub level: &'static str,
+}
+
+/// What a command that talks to a server works with.
+#[derive(Debug)]
+struct Context {
+    client: Client,
+    /// The global flags that chose the server, for command lines that are suggested.
+    flags: Vec<String>,
+}
+
+impl Cli {
+    /// Reads the command line. Help, and what is wrong with it, is printed.
+    ///
+    /// # Errors
+    /// How to exit instead of going on.
+    pub fn from_command_line() -> Result<Self, Exit> {
+        Self::try_parse().map_err(|error| {
+            // If it cannot be printed there is nobody to tell.
+            drop(error.print());
+            match error.exit_code() {
+                0 => Exit::Done,
+                _ => Exit::Usage,
+            }
+        })
+    }
+
+    /// Does what the command line says, and prints what comes of it. Logging starts
+    /// when it is known how to log.
+    pub fn run(self, start_logging: impl FnOnce(Logging) -> Result<(), String>) -> Exit {
+        let audience = if self.global.json { Audience::Programs } else { Audience::People };
+        let mut stdout = anstream::stdout().lock();
+        let mut output = Output::new(&mut stdout, audience);
+        match self.execute(&mut output, start_logging) {
+            Ok(()) => Exit::Done,
+            Err(error) => report(&error, &mut output),
+        }
+    }
+
+    fn execute(
+        self,
+        output: &mut Output<'_>,
+        start_logging: impl FnOnce(Logging) -> Result<(), String>,
+    ) -> Result<(), Error> {
+        let mut layers = self.layers()?;
+        let logging = Logging { format: layers.log_format()?, level: self.command.log_level() };
+        start_logging(logging).map_err(|message| Error::Usage { message })?;
+        let flags = self.global.choosing_server();
+        let context = |layers: &mut Layers| -> Result<Context, Error> {
+            Ok(Context { client: Client::new(layers.client()?), flags })
+        };
+        match self.command {
+            Command::Serve(serve) => serve.run(layers, output),
+            Command::Apps(apps) => apps.run(&context(&mut layers)?.client, output),
+            Command::Deploy(deploy) => deploy.run(&context(&mut layers)?.client, output),
+            Command::Modules(modules) => modules.run(&context(&mut layers)?.client, output),
+            Command::Query(query) => query.run(&context(&mut layers)?.client, output),
+            Command::Command(command) => command.run(&context(&mut layers)?, output),
+            Command::Commands(commands) => commands.run(&context(&mut layers)?.client, output),
+            Command::Tables(tables) => tables.run(&context(&mut layers)?.client, output),
+            Command::Config(config) => config.run(layers, output),
+            Command::Version(version) => version.run(output),
+        }
+    }
+
+    fn layers(&self) -> Result<Layers, Error> {
+        let mut flags = self.global.given();
+        if let Command::Serve(serve) = &self.command {
+            flags.extend(serve.given());
+        }
+        let file = read(self.global.config.as_deref())?;
+        // Variables that are not text cannot be ours.
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Ok(Layers::new(flags, std::env::vars_os().filter_map(text), file))
+    }
+}
+
+impl Global {
+    fn given(&self) -> Vec<(Key, String)> {
+        let flags = [
+            (key::SERVER, &self.server),
+            (key::APP, &self.app),
+            (key::LOG_FORMAT, &self.log_format),
+        ];
+        flags.into_iter().filter_map(|(key, text)| Some((key, text.clone()?))).collect()
+    }
+
+    fn choosing_server(&self) -> Vec<String> {
+        let config = self.config.as_ref().map(|path| path.display().to_string());
+        let flags = [("--server", &self.server), ("--app", &self.app), ("--config", &config)];
+        let given = flags.into_iter().filter_map(|(flag, text)| Some([flag.into(), text.clone()?]));
+        given.flatten().collect()
+    }
+}
+
+impl Command {
+    /// A client has little to say; a server is watched.
+    fn log_level(&self) -> &'static str {
+        match self {
+            Self::Serve(_) => "info",
+            _ => "warn",
+        }
+    }
+}
+
+/// Tells people on standard error, and programs on standard output as well.
+fn report(error: &Error, output: &mut Output<'_>) -> Exit {
+    let document = error.document().filter(|_| output.for_programs());
+    let told = document.map_or(Ok(()), |document| output.document(&document));
+    let shown = error.write(&mut anstream::stderr().lock());
+    // Whoever does not listen on either still gets the exit code.
+    match (told, shown) {
+        (Ok(()) | Err(_), Ok(()) | Err(_)) => error.exit(),
+    }
+}
+
+/// Tells a person which state was read; programs have it in a header.
+fn tell_sequence(answer: &Answer) {
+    let stderr = std::io::stderr();
+    if let Some(sequence) = answer.header("chancery-sequence").filter(|_| stderr.is_terminal()) {
+        let style = output::FAINT;
+        let mut stderr = anstream::stderr().lock();
+        drop(writeln!(stderr, "{style}as of entry {}{style:#}", output::clean(sequence)));
+    }
+}

@@ -1,0 +1,73 @@
+//! `chancery query`: asks an app.
+
+use std::io::stdin;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use clap::Args;
+use http::Method;
+
+use super::client::{Answer, Client};
+use super::output::Output;
+use super::{Error, input};
+
+/// Invokes a query and prints its result.
+///
+/// A query reads one immutable state and changes nothing. On a terminal, the
+/// sequence of that state is told as well.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  chancery query stock product=lamp
+  chancery query stock '{\"product\": \"lamp\"}' --at-least 12
+  chancery query report @filter.json --json > report.json")]
+pub(super) struct Query {
+    /// The query's name.
+    name: String,
+    /// The input: one JSON document, @file, - for standard input, or key=value
+    /// pairs, where a value is JSON if it can be and else a string [default: {}].
+    #[arg(allow_negative_numbers = true)]
+    input: Vec<String>,
+    /// Waits until this sequence is visible, 5 s at most: what a receipt says is
+    /// seen then [default: what is visible now].
+    #[arg(long, value_name = "SEQUENCE")]
+    at_least: Option<u64>,
+    /// Reads the state as of exactly this sequence, if it is still held: by default
+    /// for a minute [default: the latest].
+    #[arg(long, value_name = "SEQUENCE")]
+    as_of: Option<u64>,
+}
+
+impl Query {
+    pub(super) fn run(&self, client: &Client, output: &mut Output<'_>) -> Result<(), Error> {
+        let input = input::document(&self.input, &mut stdin().lock())?;
+        let request = client
+            .request(Method::POST, &["queries", &self.name])
+            .query("at_least", self.at_least)
+            .query("as_of", self.as_of)
+            .body("application/json", input.as_bytes());
+        let answer = client.send(request)?;
+        super::tell_sequence(&answer);
+        write_value(&answer, output)
+    }
+}
+
+/// Writes a body that is a value: JSON, or bytes that only programs understand.
+pub(super) fn write_value(answer: &Answer, output: &mut Output<'_>) -> Result<(), Error> {
+    let content_type = answer.header("content-type").unwrap_or_default();
+    let json = content_type.starts_with("application/json");
+    let written = match (json, output.for_programs()) {
+        (true, true) => output.document(&answer.body),
+        (true, false) => output.value(&String::from_utf8_lossy(&answer.body)),
+        (false, true) => {
+            let document = serde_json::json!({ "result_base64": BASE64.encode(&answer.body) });
+            output.document(document.to_string().as_bytes())
+        }
+        (false, false) if output.on_terminal() => {
+            let length = answer.body.len();
+            output.line(&format!("{length} bytes; redirect them to a file, or say --json"))
+        }
+        (false, false) => output.raw(&answer.body),
+    };
+    Ok(written?)
+}

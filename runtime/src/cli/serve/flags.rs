@@ -1,0 +1,79 @@
+//! The limits of a server as flags. They stay text here: one parser reads flags,
+//! environment and file alike, and knows the ranges.
+
+use clap::Args;
+
+use crate::config::{Key, key};
+
+/// What `chancery serve` may use. A test holds the ranges and defaults in these texts
+/// to the truth.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Limits")]
+pub(super) struct Limits {
+    /// Queries at one time, 1 to 500; more wait for up to 1 s [default: twice the
+    /// processors].
+    #[arg(long, value_name = "N")]
+    queries_max: Option<String>,
+    /// How long a query may run, 1ms to 1h [default: 1s].
+    #[arg(long, value_name = "TIME")]
+    query_deadline: Option<String>,
+    /// Memory of a query's instance, 1MiB to 1GiB [default: 64MiB].
+    #[arg(long, value_name = "BYTES")]
+    query_memory_max: Option<String>,
+    /// How long a command may run, 1ms to 1h; those behind it wait [default: 5s].
+    #[arg(long, value_name = "TIME")]
+    command_deadline: Option<String>,
+    /// Memory of the instance that executes a module's commands, 1MiB to 1GiB
+    /// [default: 128MiB].
+    #[arg(long, value_name = "BYTES")]
+    command_memory_max: Option<String>,
+    /// Bytes of an uploaded module, 1KiB to 256MiB [default: 32MiB].
+    #[arg(long, value_name = "BYTES")]
+    upload_max: Option<String>,
+    /// Commands of an app that wait for their outcome, 1 to 1000000; beyond it they
+    /// are refused for the moment [default: 4096].
+    #[arg(long, value_name = "N")]
+    inbox_max: Option<String>,
+    /// Bytes of those commands, 1MiB to 4GiB [default: 64MiB].
+    #[arg(long, value_name = "BYTES")]
+    inbox_bytes_max: Option<String>,
+    /// How long ids are remembered, 1h to 720h: so long can a command be sent again
+    /// [default: 24h].
+    #[arg(long, value_name = "TIME")]
+    window: Option<String>,
+    /// Bytes of an app's past states for --as-of, 0B to 64GiB [default: 64MiB].
+    #[arg(long, value_name = "BYTES")]
+    held_bytes_max: Option<String>,
+    /// Age of past states, 1s to 24h [default: 1m].
+    #[arg(long, value_name = "TIME")]
+    held_age_max: Option<String>,
+    /// Bytes after which a new log file is begun, 64KiB to 4GiB [default: 256MiB].
+    #[arg(long, value_name = "BYTES")]
+    segment_bytes: Option<String>,
+    /// How long the end may take, 0ms to 1h: what is accepted and not finished by
+    /// then is finished at the next start [default: 10s].
+    #[arg(long, value_name = "TIME")]
+    drain_max: Option<String>,
+}
+
+impl Limits {
+    /// What the flags set.
+    pub(super) fn given(&self) -> Vec<(Key, String)> {
+        let flags = [
+            (key::QUERIES_MAX, &self.queries_max),
+            (key::QUERY_DEADLINE, &self.query_deadline),
+            (key::QUERY_MEMORY_MAX, &self.query_memory_max),
+            (key::COMMAND_DEADLINE, &self.command_deadline),
+            (key::COMMAND_MEMORY_MAX, &self.command_memory_max),
+            (key::UPLOAD_MAX, &self.upload_max),
+            (key::INBOX_MAX, &self.inbox_max),
+            (key::INBOX_BYTES_MAX, &self.inbox_bytes_max),
+            (key::WINDOW, &self.window),
+            (key::HELD_BYTES_MAX, &self.held_bytes_max),
+            (key::HELD_AGE_MAX, &self.held_age_max),
+            (key::SEGMENT_BYTES, &self.segment_bytes),
+            (key::DRAIN_MAX, &self.drain_max),
+        ];
+        flags.into_iter().filter_map(|(key, text)| Some((key, text.clone()?))).collect()
+    }
+}

@@ -1,0 +1,134 @@
+//! The names of all settings.
+//!
+//! One name serves all layers: `query-deadline` is the flag `--query-deadline`, the
+//! variable `CHANCERY_QUERY_DEADLINE`, and the key `query-deadline` of the file's
+//! `[serve]` table.
+
+use std::fmt;
+
+/// What the name of every variable begins with.
+pub const ENVIRONMENT_PREFIX: &str = "CHANCERY_";
+
+/// The name of a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// The table of the file it stands in.
+    pub table: Table,
+    /// Its name in that table.
+    pub name: &'static str,
+}
+
+/// A table of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Table {
+    /// What stands before any table: settings of every command.
+    Top,
+    /// `[serve]`.
+    Serve,
+}
+
+impl Table {
+    /// The table's name; none for what stands before any.
+    #[must_use]
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Top => None,
+            Self::Serve => Some("serve"),
+        }
+    }
+}
+
+impl Key {
+    /// The flag that sets it.
+    #[must_use]
+    pub fn flag(self) -> String {
+        format!("--{}", self.name)
+    }
+
+    /// The variable that sets it.
+    #[must_use]
+    pub fn variable(self) -> String {
+        let name = self.name.replace('-', "_").to_ascii_uppercase();
+        format!("{ENVIRONMENT_PREFIX}{name}")
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.table.name() {
+            None => f.write_str(self.name),
+            Some(table) => write!(f, "{table}.{}", self.name),
+        }
+    }
+}
+
+const fn top(name: &'static str) -> Key {
+    Key { table: Table::Top, name }
+}
+
+const fn serve(name: &'static str) -> Key {
+    Key { table: Table::Serve, name }
+}
+
+/// Where the server is.
+pub const SERVER: Key = top("server");
+/// The app that is meant.
+pub const APP: Key = top("app");
+/// How log lines look.
+pub const LOG_FORMAT: Key = top("log-format");
+
+/// The address to listen on.
+pub const LISTEN: Key = serve("listen");
+/// The data directory.
+pub const DATA: Key = serve("data");
+/// Whether others than this machine may connect.
+pub const INSECURE_BIND: Key = serve("insecure-bind");
+/// How long to wait at the end for what has been accepted.
+pub const DRAIN_MAX: Key = serve("drain-max");
+/// Queries at one time.
+pub const QUERIES_MAX: Key = serve("queries-max");
+/// How long a query may run.
+pub const QUERY_DEADLINE: Key = serve("query-deadline");
+/// How long a command may run.
+pub const COMMAND_DEADLINE: Key = serve("command-deadline");
+/// Memory of a query.
+pub const QUERY_MEMORY_MAX: Key = serve("query-memory-max");
+/// Memory of a module's live instance.
+pub const COMMAND_MEMORY_MAX: Key = serve("command-memory-max");
+/// Bytes of an upload.
+pub const UPLOAD_MAX: Key = serve("upload-max");
+/// Commands that wait.
+pub const INBOX_MAX: Key = serve("inbox-max");
+/// Bytes of commands that wait.
+pub const INBOX_BYTES_MAX: Key = serve("inbox-bytes-max");
+/// How long ids are remembered.
+pub const WINDOW: Key = serve("window");
+/// Bytes of past states.
+pub const HELD_BYTES_MAX: Key = serve("held-bytes-max");
+/// Age of past states.
+pub const HELD_AGE_MAX: Key = serve("held-age-max");
+/// The size of a log file.
+pub const SEGMENT_BYTES: Key = serve("segment-bytes");
+
+/// All of them, in the order in which they are shown.
+pub const ALL: &[Key] = &[
+    SERVER,
+    APP,
+    LOG_FORMAT,
+    LISTEN,
+    DATA,
+    INSECURE_BIND,
+    DRAIN_MAX,
+    QUERIES_MAX,
+    QUERY_DEADLINE,
+    COMMAND_DEADLINE,
+    QUERY_MEMORY_MAX,
+    COMMAND_MEMORY_MAX,
+    UPLOAD_MAX,
+    INBOX_MAX,
+    INBOX_BYTES_MAX,
+    WINDOW,
+    HELD_BYTES_MAX,
+    HELD_AGE_MAX,
+    SEGMENT_BYTES,
+];

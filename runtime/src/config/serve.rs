@@ -1,0 +1,125 @@
+//! What `chancery serve` may be told, as the settings of the engine.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::text::Bytes;
+use super::{Error, Key, Layers, Text, key};
+use crate::engine;
+use crate::value::Name;
+
+/// The default port: free at IANA, and easy to type.
+const PORT: u16 = 7070;
+/// How long the end waits for commands that have been accepted. As long as most
+/// supervisors wait before they kill.
+const DRAIN_MAX: Duration = Duration::from_secs(10);
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A server's configuration.
+#[derive(Debug, Clone)]
+pub struct Serve {
+    /// An app that is there from the start.
+    pub app: Name,
+    /// The address to listen on.
+    pub listen: SocketAddr,
+    /// How long to wait at the end for what has been accepted.
+    pub drain_max: Duration,
+    /// What the engine may use.
+    pub engine: engine::Settings,
+}
+
+impl Layers {
+    /// A server's configuration, as far as it can be checked without starting it.
+    ///
+    /// # Errors
+    /// [`Error::Value`] for the first value that cannot be.
+    pub fn serve(&mut self) -> Result<Serve, Error> {
+        let app = self.app()?;
+        let listen = self.listen()?;
+        let data = self.setting(key::DATA, PathBuf::from("./chancery-data"))?.value;
+        let least = Duration::ZERO;
+        let drain_max = self.within(key::DRAIN_MAX, DRAIN_MAX, least..=HOUR)?;
+        let mut engine = engine::Settings::new(data);
+        self.handlers(&mut engine)?;
+        self.lane(&mut engine)?;
+        Ok(Serve { app, listen, drain_max, engine })
+    }
+
+    /// There are no permissions yet: whoever can connect can do everything. So
+    /// only this machine can, unless the operator insists.
+    fn listen(&mut self) -> Result<SocketAddr, Error> {
+        let default = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
+        let listen = self.setting(key::LISTEN, default)?;
+        let insecure = self.setting(key::INSECURE_BIND, false)?.value;
+        if listen.value.ip().is_loopback() || insecure {
+            return Ok(listen.value);
+        }
+        let reason = "other machines could connect, and there are no permissions yet: whoever \
+                      connects may read, change and deploy everything; use 127.0.0.1, or say \
+                      --insecure-bind if something in front of the server decides who may"
+            .to_owned();
+        let value = listen.value.to_text();
+        Err(Error::Value { key: key::LISTEN, value, origin: listen.source, reason })
+    }
+
+    fn handlers(&mut self, engine: &mut engine::Settings) -> Result<(), Error> {
+        let ms = Duration::from_millis(1);
+        let wasm = &mut engine.wasm;
+        // The other half of the instances is for commands.
+        let most = wasm.instances_max / 2;
+        let queries = u32::try_from(engine.queries_max).unwrap_or(most).min(most);
+        engine.queries_max = in_memory(self.within(key::QUERIES_MAX, queries, 1..=most)?.into());
+        wasm.query_deadline = self.within(key::QUERY_DEADLINE, wasm.query_deadline, ms..=HOUR)?;
+        wasm.command_deadline =
+            self.within(key::COMMAND_DEADLINE, wasm.command_deadline, ms..=HOUR)?;
+        let memory = MIB..=GIB;
+        self.bytes(key::QUERY_MEMORY_MAX, &mut wasm.query_memory_bytes_max, memory.clone())?;
+        self.bytes(key::COMMAND_MEMORY_MAX, &mut wasm.command_memory_bytes_max, memory)?;
+        // A live instance is replaced at half of what it may have.
+        wasm.live_memory_bytes_max = wasm.command_memory_bytes_max / 2;
+        self.bytes(key::UPLOAD_MAX, &mut wasm.upload_bytes_max, KIB..=256 * MIB)
+    }
+
+    fn lane(&mut self, engine: &mut engine::Settings) -> Result<(), Error> {
+        let lane = &mut engine.lane;
+        let entries = u32::try_from(lane.inbox_entries_max).unwrap_or(u32::MAX);
+        let entries = self.within(key::INBOX_MAX, entries, 1..=1_000_000)?;
+        lane.inbox_entries_max = in_memory(entries.into());
+        self.bytes(key::INBOX_BYTES_MAX, &mut lane.inbox_bytes_max, MIB..=4 * GIB)?;
+        lane.window = self.within(key::WINDOW, lane.window, HOUR..=HOUR * 24 * 30)?;
+        let held = Bytes(lane.held.bytes_max);
+        let held = self.within(key::HELD_BYTES_MAX, held, Bytes(0)..=Bytes(64 * GIB))?;
+        lane.held.bytes_max = held.0;
+        let age = SECOND..=HOUR * 24;
+        lane.held.age_max = self.within(key::HELD_AGE_MAX, lane.held.age_max, age)?;
+        let segment = Bytes(engine.log.segment_bytes);
+        let range = Bytes(64 * KIB)..=Bytes(4 * GIB);
+        engine.log.segment_bytes = self.within(key::SEGMENT_BYTES, segment, range)?.0;
+        Ok(())
+    }
+
+    /// Replaces a number of bytes in memory if it is set.
+    fn bytes(
+        &mut self,
+        key: Key,
+        bytes: &mut usize,
+        range: RangeInclusive<u64>,
+    ) -> Result<(), Error> {
+        let default = Bytes(u64::try_from(*bytes).unwrap_or(u64::MAX));
+        let range = Bytes(*range.start())..=Bytes(*range.end());
+        *bytes = in_memory(self.within(key, default, range)?.0);
+        Ok(())
+    }
+}
+
+/// Every range ends far below what the address space of a server holds.
+fn in_memory(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
