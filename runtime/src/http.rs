@@ -16,6 +16,7 @@ mod envelope;
 mod guard;
 mod health;
 mod modules;
+mod of_engine;
 mod pages;
 mod params;
 mod prefer;

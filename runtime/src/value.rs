@@ -180,6 +180,9 @@ impl CommandId {
     pub fn new(uuid: Uuid) -> Result<Self, Invalid> {
         let invalid = |reason: String| Err(Invalid { what: "command id", reason });
         let advice = "use version 7 (or 6, or 1)";
+        if uuid.get_variant() != uuid::Variant::RFC4122 {
+            return invalid(format!("is not a UUID of the variant of RFC 9562; {advice}"));
+        }
         match (uuid.get_version_num(), uuid.get_timestamp()) {
             (1 | 6 | 7, Some(time)) => {
                 let (seconds, nanos) = time.to_unix();
@@ -193,7 +196,7 @@ impl CommandId {
             (n @ 3..=5, _) => {
                 invalid(format!("is a UUID of version {n}, which has no time in it; {advice}"))
             }
-            _ => invalid(format!("is not a UUID of a known version and variant; {advice}")),
+            _ => invalid(format!("is not a UUID of a known version; {advice}")),
         }
     }
 }

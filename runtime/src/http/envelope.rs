@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
@@ -56,9 +56,9 @@ pub(super) fn parse(
     text: &str,
     traceparent: Option<&str>,
 ) -> Result<CommandRequest, Problem> {
-    let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|e| unreadable(text, &e))?;
+    let envelope: Envelope<'_> = object(text).map_err(|e| unreadable(text, &e))?;
     let name: Option<String> = member("/name", envelope.name)?;
-    let unchanged: Option<Vec<UnchangedJson>> = member("/unchanged", envelope.unchanged)?;
+    let unchanged: Option<Vec<Box<RawValue>>> = member("/unchanged", envelope.unchanged)?;
     let unchanged = unchanged.unwrap_or_default();
     if unchanged.len() > settings.unchanged_max {
         let reason = format!("has more than {} conditions", settings.unchanged_max);
@@ -108,9 +108,10 @@ fn related(
     Ok(Some(text.into()))
 }
 
-fn condition((index, json): (usize, UnchangedJson)) -> Result<Unchanged, Problem> {
+fn condition((index, text): (usize, Box<RawValue>)) -> Result<Unchanged, Problem> {
     let pointer = format!("/unchanged/{index}");
     let invalid = |reason: String| Problem::of_member(&pointer, &reason);
+    let json: UnchangedJson = object(text.get()).map_err(|e| invalid(words(&e)))?;
     let table: Name =
         json.table.parse().map_err(|e| invalid(format!("has an invalid table: {e}")))?;
     let keys = match (json.key, json.prefix) {
@@ -131,8 +132,16 @@ fn member<T: DeserializeOwned>(
     let Some(text) = text else {
         return Ok(None);
     };
-    serde_json::from_str(text.get())
-        .map_err(|error| Problem::of_member(pointer, &format!("is not right: {}", words(&error))))
+    serde_json::from_str(text.get()).map_err(|error| Problem::of_member(pointer, &words(&error)))
+}
+
+/// A JSON object as a type; left alone, serde takes an array of the members too.
+pub(super) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, serde_json::Error> {
+    if text.trim_start().starts_with('{') {
+        return serde_json::from_str(text);
+    }
+    serde_json::from_str::<IgnoredAny>(text)?;
+    Err(serde_json::Error::custom("it must be a JSON object"))
 }
 
 /// A body that has no members to look at.

@@ -13,7 +13,7 @@ use super::apps::name_of;
 use super::at::{OfApp, Segments};
 use super::body::{check_not_encoded, media_type, unsupported};
 use super::code::{self, Retry};
-use super::envelope::unreadable;
+use super::envelope::{object, unreadable};
 use super::params::Params;
 use super::problem::{Outcome, Problem};
 use super::receipt::{self, ReceiptJson};
@@ -174,7 +174,7 @@ async fn carry_out(
 async fn rollback(shared: &Shared, request: Request) -> Result<Upload, Problem> {
     let text = shared.json_body(request, shared.command_limit()).await?;
     let text = text.unwrap_or_default();
-    let body: RollbackJson = serde_json::from_str(&text).map_err(|e| unreadable(&text, &e))?;
+    let body: RollbackJson = object(&text).map_err(|e| unreadable(&text, &e))?;
     let hash: Result<Hash, _> = body.hash.parse();
     let hash = hash.map_err(|invalid| Problem::of_member("/hash", &invalid.reason))?;
     Ok(Upload::Kept(hash))

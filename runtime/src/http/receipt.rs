@@ -3,15 +3,15 @@
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use http::StatusCode;
 use http::header::{LOCATION, RETRY_AFTER};
-use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::answer::{Time, insert_text, json, raw, stamp};
 use super::code;
-use super::problem::{Outcome, Problem};
+use super::problem::{Outcome, Problem, RETRY_AFTER_S};
 use crate::engine::App;
 use crate::receipts::{Receipt, Status};
 use crate::record::{Act, Verdict};
@@ -154,8 +154,7 @@ fn accepted(app: &App, receipt: &Receipt) -> Response {
     let mut response = json(StatusCode::ACCEPTED, &ReceiptJson::of(receipt));
     let location = format!("/v1/apps/{}/commands/{}", app.name(), receipt.entry.id);
     insert_text(response.headers_mut(), LOCATION, &location);
-    let soon = HeaderValue::from_static("1");
-    response.headers_mut().insert(RETRY_AFTER, soon);
+    response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_S);
     response
 }
 

@@ -1,1 +1,135 @@
+//! The router as a service, over a real engine in a directory of its own. What
+//! needs a deployed module is tested end to end in the `tests` package.
 
+mod apps;
+mod codes;
+mod commands;
+mod headers;
+mod limits;
+mod requests;
+mod uploads;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use http::{HeaderMap, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::Value as Json;
+use tempfile::TempDir;
+use tower::ServiceExt;
+use uuid::Uuid;
+
+use super::{Settings, router};
+use crate::clock::Clock;
+use crate::engine::{self, Engine};
+
+/// A server without a socket, and with one app, `main`.
+struct Api {
+    router: Router,
+    engine: Arc<Engine>,
+    _data: TempDir,
+}
+
+struct Reply {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Api {
+    fn new() -> Self {
+        Self::with(Settings::default())
+    }
+
+    fn with(settings: Settings) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let mut engine = engine::Settings::new(data.path().to_owned());
+        // Each reserves address space, and tests run side by side.
+        engine.wasm.instances_max = 8;
+        let engine = Arc::new(Engine::open(engine, Clock::system()).unwrap());
+        engine.create(&"main".parse().unwrap()).unwrap();
+        let router = router(Arc::clone(&engine), settings, Clock::system());
+        Self { router, engine, _data: data }
+    }
+
+    async fn send(&self, request: Request) -> Reply {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        Reply {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.collect().await.unwrap().to_bytes().to_vec(),
+        }
+    }
+
+    async fn get(&self, path: &str) -> Reply {
+        self.send(request("GET", path, &[], "")).await
+    }
+
+    async fn delete(&self, path: &str) -> Reply {
+        self.send(request("DELETE", path, &[], "")).await
+    }
+
+    /// A `PUT` of a JSON body.
+    async fn put(&self, path: &str, body: &str) -> Reply {
+        self.send(request("PUT", path, &[JSON], body)).await
+    }
+
+    /// A command with a fresh id.
+    async fn command(&self, body: &str) -> Reply {
+        self.put(&fresh_command(), body).await
+    }
+}
+
+impl Reply {
+    fn json(&self) -> Json {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Checks that this is the problem with a code, in form and content.
+    #[track_caller]
+    fn problem(&self, status: u16, code: &str) -> Json {
+        let body = self.json();
+        assert_eq!(self.header("content-type"), "application/problem+json", "{body}");
+        assert_eq!((self.status.as_u16(), body["code"].as_str()), (status, Some(code)), "{body}");
+        assert_eq!(body["status"], status);
+        assert_eq!(body["type"], format!("/errors/{code}"));
+        for member in ["title", "detail", "retry"] {
+            assert!(body[member].as_str().is_some_and(|text| !text.is_empty()), "{body}");
+        }
+        body
+    }
+
+    /// Checks that this is the problem with a code, and of a command that was
+    /// not logged (I13).
+    #[track_caller]
+    fn not_logged(&self, status: u16, code: &str) -> Json {
+        let body = self.problem(status, code);
+        assert_eq!(body["outcome"], "not-logged", "{body}");
+        body
+    }
+}
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Request {
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let body = match body {
+        "" => Body::empty(),
+        body => Body::from(body.to_owned()),
+    };
+    request.body(body).unwrap()
+}
+
+fn fresh_command() -> String {
+    format!("/v1/apps/main/commands/{}", Uuid::now_v7())
+}

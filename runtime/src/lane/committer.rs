@@ -36,6 +36,7 @@ struct Round {
     snapshot: Snapshot,
     unshared_bytes: u64,
     floor_ms: u64,
+    time_ms: u64,
 }
 
 impl Committer {
@@ -170,7 +171,8 @@ impl Shared {
         if fresh.is_empty() && finished.is_empty() {
             return None;
         }
-        Some(Round { fresh, finished, snapshot, unshared_bytes, floor_ms })
+        let time_ms = self.clock.wall_ms();
+        Some(Round { fresh, finished, snapshot, unshared_bytes, floor_ms, time_ms })
     }
 
     /// A durable round: noted, published, answered, in this order, so that
@@ -262,7 +264,7 @@ impl Shared {
         let inbox = self.inbox();
         let waited = self.fresh.wait_timeout(inbox, self.settings.reopen_after);
         let (mut inbox, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        let closing = inbox.phase == Phase::Draining;
+        let closing = !matches!(inbox.phase, Phase::Recovering(_));
         inbox.committer_runs &= !closing;
         closing
     }
@@ -329,7 +331,6 @@ fn append_round(committer: &mut Committer, round: &Round) -> Result<u64, log::Er
     let outcomes = round.finished.iter().map(|finished| RecordRef::Outcome(&finished.outcome));
     let first_fresh = round.fresh.first().map(|fresh| &fresh.entry);
     let first = first_fresh.or(round.finished.first().map(|finished| &finished.entry));
-    let time_ms = first.map_or(0, |entry| entry.time_ms);
     let first = first.map_or(Sequence(1), |entry| entry.sequence);
-    committer.append(round.floor_ms, time_ms, first, entries.chain(outcomes))
+    committer.append(round.floor_ms, round.time_ms, first, entries.chain(outcomes))
 }
