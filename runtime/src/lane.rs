@@ -52,7 +52,7 @@ use crate::transaction;
 use crate::value::{Name, Sequence};
 use committer::Committer;
 use executor::{Executor, Finished};
-use inbox::{End, Inbox};
+use inbox::{End, Inbox, Phase};
 use poison::Slot;
 
 /// What a lane may use, and how long things take.
@@ -324,13 +324,13 @@ impl Shared {
     /// start.
     fn stop(&self, reason: String) {
         tracing::error!(app = %self.app, reason, "the lane has stopped");
-        self.halt(reason);
+        self.halt(Phase::Stopped(reason));
     }
 
-    fn halt(&self, reason: String) {
+    fn halt(&self, phase: Phase) {
         let generation = {
             let mut inbox = self.inbox();
-            inbox.stop(reason);
+            inbox.end(phase);
             inbox.generation
         };
         self.discard_progress(generation);
