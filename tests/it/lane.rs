@@ -115,7 +115,7 @@ fn i3_only_uuids_with_a_time_are_ids() {
         (v("4"), "version 4"),
         (v("5"), "version 5"),
         (v("8"), "version 8"),
-        ("00000000-0000-0000-0000-000000000000".to_owned(), "known version"),
+        ("00000000-0000-0000-0000-000000000000".to_owned(), "variant"),
         ("nonsense".to_owned(), "not a UUID"),
     ] {
         let refused = text.parse::<CommandId>().unwrap_err().to_string();
