@@ -52,7 +52,7 @@ use crate::transaction;
 use crate::value::{Name, Sequence};
 use committer::Committer;
 use executor::{Executor, Finished};
-use inbox::{End, Inbox};
+use inbox::{End, Inbox, Phase};
 use poison::Slot;
 
 /// What a lane may use, and how long things take.
@@ -286,7 +286,7 @@ impl Lane {
     /// What one command may stage.
     #[must_use]
     pub fn transaction_limits(&self) -> transaction::Limits {
-        self.0.settings.transaction.clone()
+        self.0.settings.transaction
     }
 
     /// What became of the entry with an id: in flight, or settled.
@@ -324,13 +324,13 @@ impl Shared {
     /// start.
     fn stop(&self, reason: String) {
         tracing::error!(app = %self.app, reason, "the lane has stopped");
-        self.halt(reason);
+        self.halt(Phase::Stopped(reason));
     }
 
-    fn halt(&self, reason: String) {
+    fn halt(&self, phase: Phase) {
         let generation = {
             let mut inbox = self.inbox();
-            inbox.stop(reason);
+            inbox.end(phase);
             inbox.generation
         };
         self.discard_progress(generation);

@@ -115,6 +115,9 @@ pub struct Index {
 
 impl Index {
     /// Notes the round of an entry. Entries come in order (I4).
+    ///
+    /// # Panics
+    /// If they do not: the lane stops rather than go on with a gap.
     pub fn add_entry(&mut self, sequence: Sequence, round: u64) {
         assert_eq!(index(sequence), self.places.len(), "I4: entry {sequence} out of order");
         let status = Status::Accepted;

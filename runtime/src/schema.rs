@@ -84,7 +84,10 @@ fn parse(text: &str) -> Result<Json, Refused> {
 pub(crate) fn not_json(text: &str, error: &serde_json::Error) -> Refused {
     let line = error.line().saturating_sub(1);
     let before: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
-    let offset = (before + error.column().saturating_sub(1)).min(text.len());
+    let offset = match error.is_eof() {
+        true => text.len(),
+        false => (before + error.column().saturating_sub(1)).min(text.len()),
+    };
     let reason = error.to_string();
     let reason = reason.split(" at line ").next().unwrap_or_default().to_owned();
     Refused::NotJson { reason, offset }

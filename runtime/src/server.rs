@@ -1,7 +1,7 @@
 //! The composition root: opens what is on disk, listens, serves, and drains.
 //!
 //! It owns the socket, the threads and the order in which things start and end.
-//! What a request means is [`http`](crate::http)'s business, and what the process
+//! What a request means is [`http`](mod@crate::http)'s business, and what the process
 //! does about signals and exit codes is `main`'s.
 
 mod accept;

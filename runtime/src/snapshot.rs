@@ -130,6 +130,10 @@ impl Snapshots {
 
     /// Makes a root the current one. Only the lane's committer calls this, and
     /// only when everything in it is durable (I6).
+    ///
+    /// # Panics
+    /// If it is older than the current one: the lane stops rather than let a
+    /// sequence show two states.
     pub fn publish(&self, published: Published) {
         let sequence = published.snapshot.state.sequence();
         let before = self.current.load().state.sequence();

@@ -1,4 +1,5 @@
 //! The integration tests of Chancery, in one binary.
+#![expect(clippy::disallowed_methods, reason = "tests wait for processes, in real time")]
 
 mod deploy;
 mod generations;

@@ -1,5 +1,6 @@
 //! The harness of the integration tests: guests, an engine in this process, a
 //! server in another, and what is asked of them.
+#![expect(clippy::disallowed_methods, reason = "tests wait for processes, in real time")]
 
 mod client;
 pub mod rig;

@@ -107,14 +107,14 @@ fn to_json(row: &impl Serialize) -> Value {
 pub(super) fn read_modules(state: &State) -> Result<Vec<(Name, ModuleRow)>, Error> {
     let table = table_names::modules();
     read(state, &table, "", |name, row: ModuleJson| {
-        Ok((Name::parse_stored(name)?, parse_module(row)?))
+        Ok((Name::parse_stored(name)?, parse_module(&row)?))
     })
 }
 
 /// The versions of a module that were ever deployed, the oldest first.
 pub(crate) fn read_versions(state: &State, module: &Name) -> Result<Vec<ModuleRow>, Error> {
     let prefix = format!("{module}/");
-    read(state, &table_names::versions(), &prefix, |_, row: ModuleJson| parse_module(row))
+    read(state, &table_names::versions(), &prefix, |_, row: ModuleJson| parse_module(&row))
 }
 
 pub(super) fn read_tables(state: &State) -> Result<BTreeMap<Name, TableRow>, Error> {
@@ -123,7 +123,7 @@ pub(super) fn read_tables(state: &State) -> Result<BTreeMap<Name, TableRow>, Err
     rows.map(|rows| rows.into_iter().collect())
 }
 
-fn parse_module(row: ModuleJson) -> Result<ModuleRow, crate::value::Invalid> {
+fn parse_module(row: &ModuleJson) -> Result<ModuleRow, crate::value::Invalid> {
     let hash = row.hash.parse()?;
     Ok(ModuleRow { hash, sequence: Sequence(row.sequence), time_ms: row.time_ms })
 }

@@ -1,6 +1,7 @@
 //! `chancery deploy`: puts a module in place, or back to an earlier version.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use http::Method;
@@ -11,6 +12,9 @@ use super::client::{Client, Request};
 use super::output::Output;
 use super::receipt::{Receipt, short};
 use crate::value::{Hash, Name};
+
+/// How long the server waits for an upload to arrive, before it looks at it.
+const UPLOAD_MAX: Duration = Duration::from_secs(120);
 
 /// Deploys a module, or shows what deploying it would change.
 ///
@@ -81,7 +85,8 @@ impl Deploy {
         let request = client
             .request(Method::PUT, &["modules", name.as_str()])
             .query("check", self.check.then_some("true"))
-            .body(content_type, &body);
+            .body(content_type, &body)
+            .patience(UPLOAD_MAX);
         let request = if self.check { request.on_trial() } else { request };
         self.report(client, request, output)
     }

@@ -7,15 +7,11 @@ use std::time::Duration;
 
 use super::text::Bytes;
 use super::{Error, Key, Layers, Text, key};
-use crate::engine;
 use crate::value::Name;
+use crate::{engine, server};
 
-/// The default port: free at IANA, and easy to type.
+/// The default port: arbitrary, and easy to type.
 const PORT: u16 = 7070;
-/// How long the end waits for commands that have been accepted. As long as most
-/// supervisors wait before they kill.
-const DRAIN_MAX: Duration = Duration::from_secs(10);
-
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
@@ -45,7 +41,7 @@ impl Layers {
         let listen = self.listen()?;
         let data = self.setting(key::DATA, PathBuf::from("./chancery-data"))?.value;
         let least = Duration::ZERO;
-        let drain_max = self.within(key::DRAIN_MAX, DRAIN_MAX, least..=HOUR)?;
+        let drain_max = self.within(key::DRAIN_MAX, server::DRAIN_MAX, least..=HOUR)?;
         let mut engine = engine::Settings::new(data);
         self.handlers(&mut engine)?;
         self.lane(&mut engine)?;

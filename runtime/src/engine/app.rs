@@ -48,7 +48,7 @@ impl App {
             _ => fs::create_dir(&draft),
         };
         fresh.map_err(|source| io_error("create", &draft, source))?;
-        let segments = Segments::new(draft.join("log"), limits.clone());
+        let segments = Segments::new(draft.join("log"), *limits);
         segments.create(History(Uuid::now_v7())).map_err(Error::Log)?;
         fs::rename(&draft, directory).map_err(|source| io_error("rename", &draft, source))?;
         let parent = directory.parent().unwrap_or(directory);
@@ -69,7 +69,7 @@ impl App {
         let modules = Arc::new(modules.map_err(Error::Modules)?);
         let parts = lane::Parts {
             app: name.clone(),
-            storage: Box::new(Segments::new(directory.join("log"), settings.log.clone())),
+            storage: Box::new(Segments::new(directory.join("log"), settings.log)),
             modules,
             slot: directory.join("running"),
             clock: clock.clone(),

@@ -18,6 +18,11 @@ use crate::engine::{App, Existed};
 use crate::value::Name;
 
 #[derive(Debug, Serialize)]
+struct AppsJson {
+    apps: Vec<AppJson>,
+}
+
+#[derive(Debug, Serialize)]
 struct AppJson {
     name: String,
     history: Uuid,
@@ -28,7 +33,7 @@ struct AppJson {
 pub(super) async fn list(State(shared): super::State, params: Params) -> Result<Response, Problem> {
     params.finish()?;
     let apps: Vec<_> = shared.engine.apps().iter().map(|app| describe(app)).collect();
-    Ok(json(StatusCode::OK, &serde_json::json!({"apps": apps})))
+    Ok(json(StatusCode::OK, &AppsJson { apps }))
 }
 
 pub(super) async fn show(OfApp(app): OfApp, params: Params) -> Result<Response, Problem> {

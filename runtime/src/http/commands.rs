@@ -164,8 +164,9 @@ async fn submit(
         true => try_out(app, &command).await?,
         false => carry_out(app, command, prefer.wait).await?,
     };
+    let status = response.status();
     let headers = response.headers_mut();
-    if let Some(applied) = prefer.applied() {
+    if let Some(applied) = prefer.applied(status) {
         insert_text(headers, PREFERENCE_APPLIED, &applied);
     }
     let took = shared.clock.elapsed().saturating_sub(started);

@@ -15,6 +15,12 @@ use crate::lane::Health;
 const RUNNING: &str = "running";
 
 #[derive(Debug, Serialize)]
+struct ReadyJson<'a> {
+    status: &'static str,
+    apps: Vec<LaneJson<'a>>,
+}
+
+#[derive(Debug, Serialize)]
 struct LaneJson<'a> {
     name: &'a str,
     sequence: u64,
@@ -31,8 +37,7 @@ pub(super) async fn ready(State(shared): super::State) -> Response {
     let apps = shared.engine.apps();
     let lanes: Vec<_> = apps.iter().map(|app| lane(app)).collect();
     if lanes.iter().all(|lane| lane.lane == RUNNING) {
-        let body = serde_json::json!({"status": "ready", "apps": lanes});
-        return json(StatusCode::OK, &body);
+        return json(StatusCode::OK, &ReadyJson { status: "ready", apps: lanes });
     }
     let others = lanes.iter().filter(|lane| lane.lane != RUNNING);
     let others: Vec<_> = others.map(|lane| format!("`{}` is {}", lane.name, lane.lane)).collect();

@@ -24,6 +24,11 @@ use crate::receipts::{Receipt, Status};
 use crate::value::{Hash, Name};
 
 #[derive(Debug, Serialize)]
+struct ModulesJson<'a> {
+    modules: Vec<ModuleJson<'a>>,
+}
+
+#[derive(Debug, Serialize)]
 struct ModuleJson<'a> {
     name: &'a str,
     hash: String,
@@ -69,8 +74,7 @@ pub(super) async fn list(OfApp(app): OfApp, params: Params) -> Result<Response, 
     let snapshot = app.snapshots().current();
     let modules = snapshot.catalog.modules();
     let modules: Vec<_> = modules.map(|deployed| describe(deployed)).collect();
-    let body = serde_json::json!({"modules": modules});
-    let answer = json(StatusCode::OK, &body);
+    let answer = json(StatusCode::OK, &ModulesJson { modules });
     Ok(read_from(&app, snapshot.state.sequence(), answer))
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 
 /// The preferences that commands know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,13 +47,14 @@ impl Prefer {
         prefer
     }
 
-    /// What `Preference-Applied` says; nothing if nothing was preferred.
-    pub(super) fn applied(&self) -> Option<String> {
+    /// What `Preference-Applied` says; nothing if nothing was preferred. A client
+    /// that wants no outcome gets one all the same if it was there at once.
+    pub(super) fn applied(&self, status: StatusCode) -> Option<String> {
         if self.dry_run {
             return Some("dry-run".to_owned());
         }
         let mut applied = Vec::new();
-        if self.respond_async {
+        if self.respond_async && status == StatusCode::ACCEPTED {
             applied.push("respond-async".to_owned());
         }
         if self.wait_given {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+use http::header::{ALLOW, CACHE_CONTROL, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use uuid::Uuid;
 
@@ -100,12 +100,15 @@ pub(super) async fn by_other_method(state: SharedState, request: Request) -> Res
         let problem = method_not_allowed(request.method().clone(), request.uri().clone()).await;
         return problem.allow(METHODS).into_response();
     }
-    match extracted(&state.0, request).await {
+    let mut response = match extracted(&state.0, request).await {
         Ok((app, segments, params, request)) => {
             by_body(state, app, segments, params, request).await.into_response()
         }
         Err(problem) => problem.into_response(),
-    }
+    };
+    // The router would say what it can name.
+    response.headers_mut().insert(ALLOW, METHODS);
+    response
 }
 
 type Extracted = (OfApp, Segments<(String, String)>, Params, Request);

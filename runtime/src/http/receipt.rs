@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::answer::{Time, insert_text, json, raw, stamp};
-use super::code;
+use super::code::{self, Retry};
 use super::problem::{Outcome, Problem, RETRY_AFTER_S};
 use crate::engine::App;
 use crate::receipts::{Receipt, Status};
@@ -163,6 +163,10 @@ fn refused(kind: code::Code, failure: &Failure, receipt: &Receipt) -> Problem {
         .outcome(Outcome::Executed)
         .with("id", receipt.entry.id)
         .with("sequence", receipt.entry.sequence.0);
+    if !matches!(receipt.entry.act, Act::Command(_)) {
+        // Its id is the server's own; asked for again, it is refused again.
+        problem = problem.retry(Retry::No);
+    }
     let (module, module_hash) = module_of(receipt);
     if let Some(module) = module {
         problem = problem.with("module", module);

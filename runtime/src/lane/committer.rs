@@ -118,7 +118,7 @@ impl Shared {
         let mut idle = false;
         loop {
             let nothing = inbox.fresh.is_empty() && !inbox.finished;
-            let stopped = matches!(inbox.phase, Phase::Stopped(_));
+            let stopped = inbox.is_over();
             if stopped || (idle && nothing && inbox.unfinished == 0) {
                 inbox.committer_runs = false;
                 return false;
@@ -307,7 +307,7 @@ impl Shared {
         }
         let quiet = inbox.is_quiet();
         drop(inbox);
-        self.halt("the server is shutting down".to_owned());
+        self.halt(Phase::Closed);
         self.let_go(quiet);
     }
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::Shared;
 use super::execute::{Executed, Stop};
 use super::flight::Flight;
-use super::inbox::{Pending, Phase};
+use super::inbox::Pending;
 use super::poison::{ATTEMPTS_MAX, Slot};
 use crate::catalog::{Catalog, Deployed};
 use crate::record::{Act, Entry, Outcome};
@@ -121,7 +121,7 @@ impl Shared {
                 return Some(pending);
             }
             executor.clear_slot();
-            if matches!(inbox.phase, Phase::Stopped(_)) {
+            if inbox.is_over() {
                 inbox.executor_runs = false;
                 return None;
             }

@@ -154,6 +154,8 @@ pub(super) enum Phase {
     Recovering(String),
     Stopped(String),
     Draining,
+    /// Nothing runs any more; the process is about to end.
+    Closed,
 }
 
 /// Everything the sequencer knows.
@@ -286,8 +288,11 @@ impl Inbox {
     }
 
     /// Takes no more entries, and answers those in flight.
-    pub(super) fn stop(&mut self, reason: String) {
-        let text = format!("the lane has stopped: {reason}");
+    pub(super) fn end(&mut self, phase: Phase) {
+        let text = match &phase {
+            Phase::Stopped(reason) => format!("the lane has stopped: {reason}"),
+            _ => "the server is shutting down".to_owned(),
+        };
         for (_, flight) in std::mem::take(&mut self.flights) {
             flight.settle(Answer::Unknown(text.clone()));
         }
@@ -295,7 +300,7 @@ impl Inbox {
         self.fresh.clear();
         (self.unfinished, self.finished, self.flying_bytes) = (0, false, 0);
         self.generation += 1;
-        self.phase = Phase::Stopped(reason);
+        self.phase = phase;
     }
 
     pub(super) fn last(&self) -> Sequence {
@@ -307,12 +312,17 @@ impl Inbox {
             Phase::Running => Health::Running,
             Phase::Recovering(reason) => Health::Recovering(reason.clone()),
             Phase::Stopped(reason) => Health::Stopped(reason.clone()),
-            Phase::Draining => Health::Draining,
+            Phase::Draining | Phase::Closed => Health::Draining,
         }
     }
 
     pub(super) fn is_running(&self) -> bool {
         matches!(self.phase, Phase::Running | Phase::Draining)
+    }
+
+    /// Whether the threads of the lane should end.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Stopped(_) | Phase::Closed)
     }
 
     /// Whether nothing is sequenced that is not answered.
@@ -359,7 +369,7 @@ impl Inbox {
             Phase::Running => Ok(()),
             Phase::Recovering(reason) => Err(Refusal::Recovering { reason: reason.clone() }),
             Phase::Stopped(reason) => Err(Refusal::Stopped { reason: reason.clone() }),
-            Phase::Draining => Err(Refusal::Draining),
+            Phase::Draining | Phase::Closed => Err(Refusal::Draining),
         }
     }
 

@@ -63,7 +63,7 @@ async fn ids_in_the_header() {
 async fn envelopes_that_are_not_json() {
     let api = Api::new();
     let cases =
-        [("", 0), ("{", 0), ("nope", 1), ("{\n  \"name\": }", 12), (r#"{"name":"a"} x"#, 13)];
+        [("", 0), ("{", 1), ("nope", 1), ("{\n  \"name\": }", 12), (r#"{"name":"a"} x"#, 13)];
     for (body, offset) in cases {
         let problem = api.command(body).await.not_logged(400, "not-json");
         assert_eq!(problem["offset"], offset, "{body:?}: {problem}");

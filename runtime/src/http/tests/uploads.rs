@@ -51,5 +51,5 @@ async fn rollbacks_to_what_is_not_there() {
     assert_eq!(problem["errors"][0]["pointer"], "/hash");
     api.send(to(r#"{"version":1}"#)).await.problem(400, "invalid-request");
     let problem = api.send(to(r#"{"hash":"#)).await.problem(400, "not-json");
-    assert_eq!(problem["offset"], 7);
+    assert_eq!(problem["offset"], 8);
 }
