@@ -1,1 +1,50 @@
-fn main() {}
+//! `cargo xtask`: everything that is not plain cargo, set-up included.
+//!
+//! It builds and runs the server but never links it, so that it starts at once
+//! on a machine where nothing has been compiled yet.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks to a person")]
+#![expect(clippy::disallowed_methods, reason = "it times what it does by the machine's clock")]
+
+mod call;
+mod demo;
+mod setup;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use workspace::Workspace;
+
+const USAGE: &str = "\
+usage: cargo xtask <task>
+
+  demo          builds everything, runs real applications, kills the server in the
+                middle, shows that nothing was lost, and leaves it running
+  demo --once   the same, but ends instead
+  test          formatting, lints, documentation, and every test";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match arguments.as_slice() {
+        ["demo"] => Workspace::find().and_then(|it| demo::run(&it, demo::End::StaysUp)),
+        ["demo", "--once"] => Workspace::find().and_then(|it| demo::run(&it, demo::End::Once)),
+        ["test"] => Workspace::find().and_then(|it| test::run(&it)),
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

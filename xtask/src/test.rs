@@ -1,0 +1,135 @@
+//! `cargo xtask test`: set-up, checks and tests, the quick ones first.
+//!
+//! What is compiled is compiled once: lints and documentation share what `cargo
+//! check` makes of the dependencies, and the step that builds for the tests builds
+//! the server's binary too.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::call::Call;
+use crate::setup;
+use crate::workspace::Workspace;
+
+/// What one step is, and what came of it.
+struct Step {
+    name: &'static str,
+    took: Duration,
+    end: String,
+    /// What `cargo test` says of each suite that has tests, in its own words.
+    summaries: Vec<String>,
+}
+
+/// Runs everything; the first step that fails is the last one.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let started = Instant::now();
+    let mut steps = vec![
+        prepared("wasm target", || setup::wasm_target(workspace))?,
+        prepared("movies", || setup::movies(workspace).map(drop))?,
+    ];
+    let lint = "--workspace --all-targets --locked";
+    let clippy = |call: Call| call.args("-- --deny warnings");
+    let quick = [
+        ("format", workspace.cargo("fmt --all --check")),
+        (
+            "format of guests",
+            workspace.cargo("fmt --all --check --manifest-path guest-sdk/Cargo.toml"),
+        ),
+    ];
+    for (name, call) in quick {
+        steps.push(checked(name, &call)?);
+    }
+    steps.push(dependencies(workspace)?);
+    let documentation = workspace.cargo("doc --workspace --no-deps --locked");
+    let rest = [
+        ("lints of guests", clippy(workspace.guests("clippy", lint))),
+        ("tests of guests", workspace.guests("test", "--workspace --locked")),
+        ("lints", clippy(workspace.cargo("clippy").args(lint))),
+        ("documentation", documentation.variable("RUSTDOCFLAGS", "-D warnings")),
+        ("build", workspace.cargo("build --workspace --bins --tests --locked")),
+        ("tests", workspace.cargo("test --workspace --locked --no-fail-fast")),
+    ];
+    for (name, call) in rest {
+        steps.push(checked(name, &call)?);
+    }
+    report(&steps, started.elapsed());
+    Ok(())
+}
+
+/// A step of set-up.
+fn prepared(name: &'static str, prepare: impl FnOnce() -> Result<()>) -> Result<Step> {
+    let started = Instant::now();
+    begin(name, "");
+    match prepare() {
+        Ok(()) => Ok(end(name, started, "ready", Vec::new())),
+        Err(error) => bail!("{name}: {error:#}\nrepeat it with:\n  cargo xtask test"),
+    }
+}
+
+/// A step that is a program which has to succeed.
+fn checked(name: &'static str, call: &Call) -> Result<Step> {
+    let started = Instant::now();
+    begin(name, &call.shown());
+    let mut summaries = Vec::new();
+    let result = call.lines(|line| {
+        println!("{line}");
+        if line.starts_with("test result: ") && !line.contains(" 0 passed; 0 failed") {
+            summaries.push(line.to_owned());
+        }
+    });
+    match result {
+        Ok(()) => Ok(end(name, started, "passed", summaries)),
+        Err(_) => bail!(
+            "{name} failed after {}; what it says is above\nrepeat it with:\n  {}",
+            seconds(started.elapsed()),
+            call.shown()
+        ),
+    }
+}
+
+/// Licences, advisories and sources, by a tool that not everybody has.
+fn dependencies(workspace: &Workspace) -> Result<Step> {
+    let name = "dependencies";
+    if workspace.cargo("deny --version").is_available() {
+        return checked(name, &workspace.cargo("deny --locked check"));
+    }
+    begin(name, "cargo deny --locked check");
+    println!("cargo-deny is not installed, so licences and advisories are not checked here");
+    Ok(end(name, Instant::now(), "SKIPPED: cargo-deny is not installed", Vec::new()))
+}
+
+fn begin(name: &str, shown: &str) {
+    println!("\n==== {name}");
+    if !shown.is_empty() {
+        println!("$ {shown}");
+    }
+}
+
+fn end(name: &'static str, started: Instant, end: &str, summaries: Vec<String>) -> Step {
+    let took = started.elapsed();
+    println!("==== {name}: {end}, {}", seconds(took));
+    Step { name, took, end: end.to_owned(), summaries }
+}
+
+/// The closing lines. They end with what `cargo test` itself said.
+fn report(steps: &[Step], took: Duration) {
+    println!("\n==== cargo xtask test: every step passed, {}\n", seconds(took));
+    for step in steps {
+        println!("  {:<18}{:>10}  {}", step.name, seconds(step.took), step.end);
+    }
+    for step in steps.iter().filter(|step| !step.summaries.is_empty()) {
+        println!("\n{}:", step.name);
+        for summary in &step.summaries {
+            println!("{summary}");
+        }
+    }
+}
+
+fn seconds(duration: Duration) -> String {
+    let whole = duration.as_secs();
+    match whole / 60 {
+        0 => format!("{:.1} s", duration.as_secs_f64()),
+        minutes => format!("{minutes} min {} s", whole % 60),
+    }
+}
