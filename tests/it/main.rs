@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests wait for processes, in real time")]
 
 mod deploy;
+mod examples;
 mod generations;
 mod lane;
 mod snapshots;
