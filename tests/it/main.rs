@@ -5,4 +5,5 @@ mod deploy;
 mod examples;
 mod generations;
 mod lane;
+mod semantics;
 mod snapshots;
