@@ -5,5 +5,6 @@ mod deploy;
 mod examples;
 mod generations;
 mod lane;
+mod refusals;
 mod semantics;
 mod snapshots;
