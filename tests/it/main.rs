@@ -5,6 +5,7 @@ mod concurrency;
 mod deploy;
 mod examples;
 mod generations;
+mod kill;
 mod lane;
 mod refusals;
 mod semantics;
