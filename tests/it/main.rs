@@ -10,3 +10,4 @@ mod lane;
 mod refusals;
 mod semantics;
 mod snapshots;
+mod tidy;
