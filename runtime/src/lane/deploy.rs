@@ -46,6 +46,10 @@ impl Shared {
             }
         };
         let mut transaction = self.transaction(base, entry, Arc::clone(&deployed.tables));
+        if plan.unchanged {
+            // The same upload twice, at the same time: its migration ran already.
+            return Ok(succeeded(identity, transaction, &plan));
+        }
         stage(&mut transaction, entry, &deployed, &plan).map_err(Stop)?;
         let Some(command) = &deployed.manifest().on_deploy else {
             return Ok(succeeded(identity, transaction, &plan));
@@ -110,8 +114,10 @@ impl Shared {
     }
 
     fn load(&self, entry: &Entry, deploy: &Deploy) -> Result<Deployed, Unloadable> {
-        let module = self.modules.load(deploy.hash).map_err(|error| match error {
-            modules::Error::Refused { .. } => Unloadable::ByIt(chain_of(&error)),
+        let module = self.modules.load(deploy.hash).map_err(|error| match &error {
+            modules::Error::Refused { reason, .. } if !reason.is_transient() => {
+                Unloadable::ByIt(chain_of(&error))
+            }
             _ => Unloadable::ByUs(chain_of(&error)),
         })?;
         let row = ModuleRow { hash: deploy.hash, sequence: entry.sequence, time_ms: entry.time_ms };

@@ -15,7 +15,7 @@ use super::flight::Flight;
 use super::inbox::Pending;
 use super::poison::{ATTEMPTS_MAX, Slot};
 use crate::catalog::{Catalog, Deployed};
-use crate::record::{Act, Entry, Outcome};
+use crate::record::{Act, Entry, Outcome, Verdict};
 use crate::recovery::step_of;
 use crate::state::{State, Step};
 use crate::value::{ChangeSet, Hash, Name, chain_of};
@@ -100,6 +100,10 @@ impl Shared {
             };
             let executed = self.execute(&mut executor, base, &catalog, &pending);
             let finished = executed.and_then(|executed| self.finish(&pending, executed));
+            if !matches!(pending.entry.act, Act::Command(_)) {
+                // Modules may have gone; their instances go back to the pool.
+                executor.live.clear();
+            }
             if let Err(Stop(reason)) = finished {
                 self.stop(reason);
             }
@@ -130,6 +134,7 @@ impl Shared {
             inbox = guard;
             if timeout.timed_out() && inbox.pending.is_empty() {
                 inbox.executor_runs = false;
+                executor.live.clear();
                 return None;
             }
         }
@@ -238,7 +243,13 @@ impl Shared {
 
 fn bytes_of(outcome: &Outcome) -> usize {
     const OVERHEAD_BYTES: usize = 256;
-    changes_bytes(&outcome.changes)
+    let told = match &outcome.verdict {
+        Verdict::Succeeded(value) => value.len(),
+        Verdict::Rejected(failure) | Verdict::Failed(failure) => {
+            failure.message.len() + failure.details.as_ref().map_or(0, |details| details.len())
+        }
+    };
+    told + changes_bytes(&outcome.changes)
         + outcome.events.iter().map(|event| event.data.len() + OVERHEAD_BYTES).sum::<usize>()
         + OVERHEAD_BYTES
 }
