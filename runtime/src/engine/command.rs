@@ -9,11 +9,11 @@ use super::{App, Error, suggest};
 use crate::catalog::Deployed;
 use crate::lane::{self, Flight, Submission, Ticket, fingerprint};
 use crate::receipts::{Receipt, Status};
-use crate::record::{Act, Command, Entry, Outcome, Unchanged, Verdict};
+use crate::record::{Act, Command, Entry, Keys, Outcome, Unchanged, Verdict};
 use crate::schema;
 use crate::snapshot::Snapshot;
 use crate::transaction::{Context, Transaction};
-use crate::value::{CommandId, Hash, Name, Sequence};
+use crate::value::{CommandId, Hash, Invalid, KEY_BYTES_MAX, Name, Sequence};
 
 /// How long a client that wants no outcome waits for its command to be durable
 /// before it is told that nobody knows.
@@ -241,7 +241,8 @@ impl App {
             if let Keys::Prefix(prefix) = &unchanged.keys
                 && prefix.len() > KEY_BYTES_MAX
             {
-                let reason = format!("must have at most {KEY_BYTES_MAX} bytes, not {}", prefix.len());
+                let reason =
+                    format!("must have at most {KEY_BYTES_MAX} bytes, not {}", prefix.len());
                 return Err(Error::Invalid(Invalid { what: "prefix", reason }));
             }
         }

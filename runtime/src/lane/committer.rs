@@ -218,12 +218,7 @@ impl Shared {
     }
 
     /// A round that failed: its outcome is unknown until the log is read again.
-    fn begin_again(
-        self: &Arc<Self>,
-        committer: &mut Committer,
-        round: Round,
-        error: &log::Error,
-    ) {
+    fn begin_again(self: &Arc<Self>, committer: &mut Committer, round: Round, error: &log::Error) {
         let reason = chain_of(error);
         tracing::error!(app = %self.app, reason, "a round failed; opening the log again");
         committer.log = None;

@@ -242,14 +242,16 @@ impl Inbox {
         Ok(Ticket::Flying { flight, replayed: false })
     }
 
-    /// What is known of an id. While the log is read again that is nothing: some
-    /// of what was sequenced may be in it, and some may not.
+    /// What is known of an id. While the log is read again nobody can tell of one
+    /// that was sequenced whether it is in it.
     pub(super) fn find(&self, id: Uuid) -> Result<Option<Ticket>, Refusal> {
-        if let Phase::Recovering(reason) = &self.phase {
-            return Err(Refusal::Recovering { reason: reason.clone() });
+        let Some(seen) = self.ids.get(id, time_of(id)) else {
+            return Ok(None);
+        };
+        match &self.phase {
+            Phase::Recovering(reason) => Err(Refusal::Recovering { reason: reason.clone() }),
+            _ => Ok(Some(self.ticket(id, seen))),
         }
-        let seen = self.ids.get(id, time_of(id));
-        Ok(seen.map(|seen| self.ticket(id, seen)))
     }
 
     /// Takes entries that have been answered out of the inbox.
