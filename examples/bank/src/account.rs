@@ -21,9 +21,6 @@ impl Pack for Account {
         let error = || CodecError::new("an account is 8 bytes and a name");
         let (balance, owner) = bytes.split_first_chunk().ok_or_else(error)?;
         let owner = str::from_utf8(owner).ok().ok_or_else(error)?;
-        Ok(Self {
-            balance: u64::from_le_bytes(*balance),
-            owner: owner.to_owned(),
-        })
+        Ok(Self { balance: u64::from_le_bytes(*balance), owner: owner.to_owned() })
     }
 }

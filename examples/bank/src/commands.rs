@@ -29,28 +29,14 @@ pub struct OpenAccount {
 ///
 /// `account-exists`, and `balance-too-large` if it is over [`BALANCE_CENTS_MAX`].
 pub fn open_account(tx: &mut Transaction, input: OpenAccount) -> Result<AccountBalance, Rejection> {
-    let OpenAccount {
-        account,
-        owner,
-        balance,
-    } = input;
+    let OpenAccount { account, owner, balance } = input;
     if ACCOUNTS.contains(tx, &account) {
-        return Err(reject(
-            "account-exists",
-            format!("There is an account `{account}` already."),
-        )
-        .with_details(&json!({ "account": account })));
+        return Err(reject("account-exists", format!("There is an account `{account}` already."))
+            .with_details(&json!({ "account": account })));
     }
-    let opened = Account {
-        balance: checked(balance)?,
-        owner,
-    };
+    let opened = Account { balance: checked(balance)?, owner };
     ACCOUNTS.put(tx, &account, &opened);
-    Ok(AccountBalance {
-        account,
-        owner: opened.owner,
-        balance,
-    })
+    Ok(AccountBalance { account, owner: opened.owner, balance })
 }
 
 /// Moves money from one account to another.
@@ -84,9 +70,7 @@ pub fn transfer(tx: &mut Transaction, input: Transfer) -> Result<Transferred, Re
     if from == to {
         return Err(reject("same-account", "An account cannot pay itself."));
     }
-    let mut payer = ACCOUNTS
-        .get(tx, &from)
-        .ok_or_else(|| unknown_account(&from))?;
+    let mut payer = ACCOUNTS.get(tx, &from).ok_or_else(|| unknown_account(&from))?;
     let mut receiver = ACCOUNTS.get(tx, &to).ok_or_else(|| unknown_account(&to))?;
 
     let Some(rest) = payer.balance.checked_sub(amount.get()) else {
@@ -101,10 +85,7 @@ pub fn transfer(tx: &mut Transaction, input: Transfer) -> Result<Transferred, Re
 
     ACCOUNTS.put(tx, &from, &payer);
     ACCOUNTS.put(tx, &to, &receiver);
-    Ok(Transferred {
-        from: payer.balance,
-        to: receiver.balance,
-    })
+    Ok(Transferred { from: payer.balance, to: receiver.balance })
 }
 
 fn checked(balance: u64) -> Result<u64, Rejection> {

@@ -37,9 +37,6 @@ pub const ACCOUNTS: BytesTable<String, Account> = BytesTable::new("accounts");
 pub const BALANCE_CENTS_MAX: u64 = 1_000_000_000_000;
 
 fn unknown_account(account: &str) -> Rejection {
-    reject(
-        "unknown-account",
-        format!("There is no account `{account}`."),
-    )
-    .with_details(&serde_json::json!({ "account": account }))
+    reject("unknown-account", format!("There is no account `{account}`."))
+        .with_details(&serde_json::json!({ "account": account }))
 }

@@ -31,14 +31,8 @@ pub struct AccountBalance {
 /// `unknown-account`.
 pub fn balance(snapshot: &Snapshot, input: Balance) -> Result<AccountBalance, Rejection> {
     let account = input.account;
-    let found = ACCOUNTS
-        .get(snapshot, &account)
-        .ok_or_else(|| unknown_account(&account))?;
-    Ok(AccountBalance {
-        account,
-        owner: found.owner,
-        balance: found.balance,
-    })
+    let found = ACCOUNTS.get(snapshot, &account).ok_or_else(|| unknown_account(&account))?;
+    Ok(AccountBalance { account, owner: found.owner, balance: found.balance })
 }
 
 /// Adds up all accounts.
@@ -60,10 +54,7 @@ pub struct Total {
 ///
 /// Never; the type is that of every handler.
 pub fn total(snapshot: &Snapshot, TotalOf {}: TotalOf) -> Result<Total, Rejection> {
-    let mut sum = Total {
-        total: 0,
-        accounts: 0,
-    };
+    let mut sum = Total { total: 0, accounts: 0 };
     for account in ACCOUNTS.scan(snapshot).values() {
         sum.total += account.balance;
         sum.accounts += 1;

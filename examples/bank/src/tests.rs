@@ -11,25 +11,16 @@ use super::{
 };
 
 fn account(balance: u64) -> Account {
-    Account {
-        balance,
-        owner: "somebody".to_owned(),
-    }
+    Account { balance, owner: "somebody".to_owned() }
 }
 
 fn ann_and_bob(ann: u64, bob: u64) -> Given {
-    given::<Bank>()
-        .row(&ACCOUNTS, "ann", &account(ann))
-        .row(&ACCOUNTS, "bob", &account(bob))
+    given::<Bank>().row(&ACCOUNTS, "ann", &account(ann)).row(&ACCOUNTS, "bob", &account(bob))
 }
 
 fn pay(from: &str, to: &str, amount: u64) -> Transfer {
     let amount = NonZeroU64::new(amount).expect("tests transfer something");
-    Transfer {
-        from: from.to_owned(),
-        to: to.to_owned(),
-        amount,
-    }
+    Transfer { from: from.to_owned(), to: to.to_owned(), amount }
 }
 
 #[test]
@@ -38,14 +29,7 @@ fn a_transfer_changes_both_balances() {
         .when(transfer, pay("ann", "bob", 30))
         .then_row(&ACCOUNTS, "ann", &account(70))
         .then_row(&ACCOUNTS, "bob", &account(35))
-        .then_query(
-            total,
-            TotalOf {},
-            &Total {
-                total: 105,
-                accounts: 2,
-            },
-        );
+        .then_query(total, TotalOf {}, &Total { total: 105, accounts: 2 });
 }
 
 #[test]
@@ -55,10 +39,7 @@ fn a_refused_transfer_changes_nothing() {
         (pay("ann", "cid", 1), "unknown-account"),
         (pay("cid", "ann", 1), "unknown-account"),
         (pay("ann", "ann", 1), "same-account"),
-        (
-            pay("bob", "ann", BALANCE_CENTS_MAX - 50),
-            "balance-too-large",
-        ),
+        (pay("bob", "ann", BALANCE_CENTS_MAX - 50), "balance-too-large"),
     ];
     for (transfer_input, code) in cases {
         ann_and_bob(100, BALANCE_CENTS_MAX)
@@ -71,10 +52,7 @@ fn a_refused_transfer_changes_nothing() {
 #[test]
 fn nothing_cannot_be_transferred() {
     ann_and_bob(1, 1)
-        .when_named(
-            "transfer",
-            &json!({ "from": "ann", "to": "bob", "amount": 0 }),
-        )
+        .when_named("transfer", &json!({ "from": "ann", "to": "bob", "amount": 0 }))
         .then_rejected("invalid-input")
         .then_unchanged();
 }

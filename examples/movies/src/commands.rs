@@ -48,10 +48,7 @@ pub fn load_movies(tx: &mut Transaction, input: LoadMovies) -> Result<Loaded, Re
         counts.normalised += u64::from(is_mended);
         MOVIES.put(tx, &key, &movie);
     }
-    log::info(format!(
-        "{} movies loaded, {} replaced",
-        counts.loaded, counts.replaced
-    ));
+    log::info(format!("{} movies loaded, {} replaced", counts.loaded, counts.replaced));
     Ok(counts)
 }
 
@@ -124,9 +121,5 @@ pub fn rate_movie(tx: &mut Transaction, input: RateMovie) -> Result<Rated, Rejec
     movie.added.n_votes += 1;
     movie.added.sum_thousandths += u64::from(rating.min(10)) * 1_000;
     MOVIES.put(tx, &key, &movie);
-    Ok(Rated {
-        key,
-        rating: movie.rating(),
-        votes: movie.n_votes(),
-    })
+    Ok(Rated { key, rating: movie.rating(), votes: movie.n_votes() })
 }

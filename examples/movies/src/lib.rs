@@ -37,9 +37,8 @@ pub const MOVIES: Indexed<String, Movie> =
     Indexed::new(Table::new("movies"), &[&BY_GENRE, &BY_RATING]);
 
 /// Movies of a genre, in the order of their keys.
-pub const BY_GENRE: Index<String, String, Movie> = Index::new("movies-by-genre", |_, movie| {
-    movie.genre.iter().cloned().collect()
-});
+pub const BY_GENRE: Index<String, String, Movie> =
+    Index::new("movies-by-genre", |_, movie| movie.genre.iter().cloned().collect());
 
 /// Rated movies by genre and thousandths of their rating. Each is there twice: once
 /// under its genre, once under [`ANY_GENRE`].

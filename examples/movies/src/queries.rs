@@ -51,14 +51,7 @@ pub struct MovieLine {
 impl MovieLine {
     fn new((key, movie): (String, Movie)) -> Self {
         let (rating, votes) = (movie.rating(), movie.n_votes());
-        Self {
-            key,
-            title: movie.title,
-            year: movie.year,
-            genre: movie.genre,
-            rating,
-            votes,
-        }
+        Self { key, title: movie.title, year: movie.year, genre: movie.genre, rating, votes }
     }
 }
 
@@ -69,17 +62,10 @@ impl MovieLine {
 /// `unknown-movie`.
 pub fn movie(snapshot: &Snapshot, input: MovieByKey) -> Result<MovieView, Rejection> {
     let key = input.key;
-    let movie = MOVIES
-        .get(snapshot, &key)
-        .ok_or_else(|| unknown_movie(&key))?;
+    let movie = MOVIES.get(snapshot, &key).ok_or_else(|| unknown_movie(&key))?;
     let (released, director) = (movie.released.clone(), movie.director.clone());
     let gross = movie.gross;
-    Ok(MovieView {
-        line: MovieLine::new((key, movie)),
-        released,
-        director,
-        gross,
-    })
+    Ok(MovieView { line: MovieLine::new((key, movie)), released, director, gross })
 }
 
 /// Lists the movies of a genre in the order of their keys.
@@ -111,11 +97,7 @@ pub struct GenrePage {
 ///
 /// Never; the type is that of every handler.
 pub fn by_genre(snapshot: &Snapshot, input: ByGenre) -> Result<GenrePage, Rejection> {
-    let ByGenre {
-        genre,
-        limit,
-        after,
-    } = input;
+    let ByGenre { genre, limit, after } = input;
     let limit = usize::from(limit.unwrap_or(20));
     let mut scan = MOVIES.by(&BY_GENRE, snapshot).key(&genre);
     if let Some(after) = after {
@@ -124,15 +106,8 @@ pub fn by_genre(snapshot: &Snapshot, input: ByGenre) -> Result<GenrePage, Reject
     let mut rows = scan.rows();
     let movies: Vec<_> = rows.by_ref().take(limit).map(MovieLine::new).collect();
     let has_more = rows.next().is_some();
-    let next = movies
-        .last()
-        .filter(|_| has_more)
-        .map(|movie| movie.key.clone());
-    Ok(GenrePage {
-        total: MOVIES.by(&BY_GENRE, snapshot).key(&genre).count(),
-        movies,
-        next,
-    })
+    let next = movies.last().filter(|_| has_more).map(|movie| movie.key.clone());
+    Ok(GenrePage { total: MOVIES.by(&BY_GENRE, snapshot).key(&genre).count(), movies, next })
 }
 
 /// Lists the best rated movies, the best one first.
@@ -153,20 +128,11 @@ pub struct TopRated {
 ///
 /// Never; the type is that of every handler.
 pub fn top_rated(snapshot: &Snapshot, input: TopRated) -> Result<Vec<MovieLine>, Rejection> {
-    let TopRated {
-        limit,
-        genre,
-        min_votes,
-    } = input;
+    let TopRated { limit, genre, min_votes } = input;
     let limit = usize::from(limit.unwrap_or(10));
     let min_votes = min_votes.unwrap_or(1_000);
     let shelf = genre.as_deref().unwrap_or(ANY_GENRE);
-    let ranked = MOVIES
-        .by(&BY_RATING, snapshot)
-        .prefix(&(shelf,))
-        .descending();
-    let trusted = ranked
-        .rows()
-        .filter(|(_, movie)| movie.n_votes() >= min_votes);
+    let ranked = MOVIES.by(&BY_RATING, snapshot).prefix(&(shelf,)).descending();
+    let trusted = ranked.rows().filter(|(_, movie)| movie.n_votes() >= min_votes);
     Ok(trusted.take(limit).map(MovieLine::new).collect())
 }

@@ -19,9 +19,8 @@ const LAST_YEAR: u16 = 2011;
 /// More votes than this are a mistake in the record; sums stay far below 2^53.
 const VOTES_MAX: u64 = 1_000_000_000;
 
-const MONTHS: [&str; 12] = [
-    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
-];
+const MONTHS: [&str; 12] =
+    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
 /// A record of `movies.json`. Members that are not named here are ignored.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -91,10 +90,7 @@ fn tidy_title(title: Option<Title>) -> (Option<String>, bool) {
     };
     let title = written.split_whitespace().collect::<Vec<_>>().join(" ");
     for article in ["The", "A", "An"] {
-        if let Some(rest) = title
-            .strip_suffix(article)
-            .and_then(|rest| rest.strip_suffix(", "))
-        {
+        if let Some(rest) = title.strip_suffix(article).and_then(|rest| rest.strip_suffix(", ")) {
             return (Some(format!("{article} {rest}")), true);
         }
     }
@@ -118,10 +114,7 @@ fn votes(rating: Option<f64>, n_votes: Option<u64>) -> Votes {
         (Some(rating), Some(n_votes)) if rating.is_finite() => {
             let n_votes = n_votes.min(VOTES_MAX);
             let thousandths = (rating * 1_000.0).round().clamp(0.0, 10_000.0) as u64;
-            Votes {
-                n_votes,
-                sum_thousandths: thousandths * n_votes,
-            }
+            Votes { n_votes, sum_thousandths: thousandths * n_votes }
         }
         // A rating that nobody gave, or votes for nothing.
         _ => Votes::default(),
@@ -144,16 +137,11 @@ impl Date {
             .split(|character: char| !character.is_ascii_alphanumeric())
             .filter(|word| !word.is_empty())
             .collect();
-        let is_iso = words
-            .first()
-            .is_some_and(|first| first.len() == 4 && is_number(first));
+        let is_iso = words.first().is_some_and(|first| first.len() == 4 && is_number(first));
         let year_word = if is_iso { words.first() } else { words.last() };
         let (year, is_mended) = century(year_word?)?;
         let month = if is_iso {
-            words
-                .get(1)
-                .and_then(|word| word.parse().ok())
-                .filter(|month| (1..=12).contains(month))
+            words.get(1).and_then(|word| word.parse().ok()).filter(|month| (1..=12).contains(month))
         } else {
             words.iter().find_map(|word| month(word))
         };
@@ -162,10 +150,7 @@ impl Date {
             words.get(2).and_then(|word| word.parse().ok())
         } else {
             let before_year = words.get(..words.len() - 1)?;
-            before_year
-                .iter()
-                .find(is_day)
-                .and_then(|word| word.parse().ok())
+            before_year.iter().find(is_day).and_then(|word| word.parse().ok())
         };
         let text = match (month, day) {
             (Some(month), Some(day)) if (1..=days(year, month)).contains(&day) => {
@@ -174,11 +159,7 @@ impl Date {
             (Some(month), _) => format!("{year:04}-{month:02}"),
             (None, _) => format!("{year:04}"),
         };
-        Some(Self {
-            year,
-            text,
-            is_mended,
-        })
+        Some(Self { year, text, is_mended })
     }
 }
 

@@ -26,13 +26,8 @@ pub struct AddProduct {
 ///
 /// Never; the type is that of every handler.
 pub fn add_product(tx: &mut Transaction, input: AddProduct) -> Result<Product, Rejection> {
-    let before = STOCK
-        .get(tx, &input.product)
-        .map_or(0, |product| product.left);
-    let product = Product {
-        name: input.name,
-        left: before + u64::from(input.quantity),
-    };
+    let before = STOCK.get(tx, &input.product).map_or(0, |product| product.left);
+    let product = Product { name: input.name, left: before + u64::from(input.quantity) };
     STOCK.put(tx, &input.product, &product);
     Ok(product)
 }
@@ -75,39 +70,20 @@ pub struct OrderPlaced {
 /// `unknown-product`, and `out-of-stock` if none is left.
 pub fn buy_product(tx: &mut Transaction, input: BuyProduct) -> Result<Bought, Rejection> {
     let BuyProduct { product, buyer } = input;
-    let mut stock = STOCK
-        .get(tx, &product)
-        .ok_or_else(|| unknown_product(&product))?;
+    let mut stock = STOCK.get(tx, &product).ok_or_else(|| unknown_product(&product))?;
     let Some(left) = stock.left.checked_sub(1) else {
-        return Err(
-            reject("out-of-stock", format!("No {} is left.", stock.name))
-                .with_details(&json!({ "product": product })),
-        );
+        return Err(reject("out-of-stock", format!("No {} is left.", stock.name))
+            .with_details(&json!({ "product": product })));
     };
     stock.left = left;
     STOCK.put(tx, &product, &stock);
 
     let order = tx.new_id();
     let sequence = tx.sequence();
-    ORDERS.put(
-        tx,
-        &(&product, sequence),
-        &Order {
-            id: order.clone(),
-            buyer: buyer.clone(),
-        },
-    );
+    ORDERS.put(tx, &(&product, sequence), &Order { id: order.clone(), buyer: buyer.clone() });
 
     let subject = format!("product/{product}");
-    let placed = OrderPlaced {
-        order: order.clone(),
-        product: product.clone(),
-        buyer,
-    };
+    let placed = OrderPlaced { order: order.clone(), product: product.clone(), buyer };
     tx.emit(&NewEvent::new("order.placed", &placed).about(subject));
-    Ok(Bought {
-        order,
-        product,
-        left,
-    })
+    Ok(Bought { order, product, left })
 }

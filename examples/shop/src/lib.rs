@@ -58,9 +58,6 @@ pub struct Order {
 }
 
 fn unknown_product(product: &str) -> Rejection {
-    reject(
-        "unknown-product",
-        format!("There is no product `{product}`."),
-    )
-    .with_details(&serde_json::json!({ "product": product }))
+    reject("unknown-product", format!("There is no product `{product}`."))
+        .with_details(&serde_json::json!({ "product": product }))
 }

@@ -19,9 +19,7 @@ pub struct StockOf {
 ///
 /// `unknown-product`.
 pub fn stock_of(snapshot: &Snapshot, input: StockOf) -> Result<Product, Rejection> {
-    STOCK
-        .get(snapshot, &input.product)
-        .ok_or_else(|| unknown_product(&input.product))
+    STOCK.get(snapshot, &input.product).ok_or_else(|| unknown_product(&input.product))
 }
 
 /// Lists the latest orders of a product, the last one first.
@@ -52,17 +50,11 @@ pub struct OrderLine {
 /// Never; the type is that of every handler.
 pub fn orders_of(snapshot: &Snapshot, input: OrdersOf) -> Result<Vec<OrderLine>, Rejection> {
     let limit = usize::from(input.limit.unwrap_or(20));
-    let latest = ORDERS
-        .scan(snapshot)
-        .prefix(&(&input.product,))
-        .descending();
-    let lines = latest
-        .rows()
-        .take(limit)
-        .map(|((_, sequence), order)| OrderLine {
-            order: order.id,
-            buyer: order.buyer,
-            sequence,
-        });
+    let latest = ORDERS.scan(snapshot).prefix(&(&input.product,)).descending();
+    let lines = latest.rows().take(limit).map(|((_, sequence), order)| OrderLine {
+        order: order.id,
+        buyer: order.buyer,
+        sequence,
+    });
     Ok(lines.collect())
 }

@@ -10,17 +10,11 @@ fn lamps(left: u64) -> Given {
 }
 
 fn product(left: u64) -> Product {
-    Product {
-        name: "Desk lamp".to_owned(),
-        left,
-    }
+    Product { name: "Desk lamp".to_owned(), left }
 }
 
 fn buy(buyer: &str) -> BuyProduct {
-    BuyProduct {
-        product: "lamp".to_owned(),
-        buyer: Some(buyer.to_owned()),
-    }
+    BuyProduct { product: "lamp".to_owned(), buyer: Some(buyer.to_owned()) }
 }
 
 #[test]
@@ -42,20 +36,11 @@ fn an_order_is_kept_and_announced() {
     assert_eq!(bought.left, 2);
 
     let placed = json!({ "order": bought.order, "product": "lamp", "buyer": "ann" });
-    let order = crate::Order {
-        id: bought.order.clone(),
-        buyer: Some("ann".to_owned()),
-    };
+    let order = crate::Order { id: bought.order.clone(), buyer: Some("ann".to_owned()) };
     let outcome = outcome
         .then_event("order.placed", &placed)
         .then_row(&ORDERS, &("lamp", 1), &order)
-        .then_query(
-            stock_of,
-            StockOf {
-                product: "lamp".to_owned(),
-            },
-            &product(2),
-        );
+        .then_query(stock_of, StockOf { product: "lamp".to_owned() }, &product(2));
     assert_eq!(outcome.events()[0].subject.as_deref(), Some("product/lamp"));
 }
 
@@ -70,10 +55,7 @@ fn what_is_not_on_sale_cannot_be_bought() {
 #[test]
 fn it_works_by_name_and_json_as_over_http() {
     let given = given::<Shop>()
-        .when_named(
-            "add-product",
-            &json!({ "product": "lamp", "name": "Lamp", "quantity": 2 }),
-        )
+        .when_named("add-product", &json!({ "product": "lamp", "name": "Lamp", "quantity": 2 }))
         .then_ok(&json!({ "name": "Lamp", "left": 2 }))
         .when_named("buy-product", &json!({ "product": "lamp" }))
         .when_named("buy-product", &json!({ "product": "lamp", "buyer": "bob" }))

@@ -117,10 +117,7 @@ impl<R> Handler<R> {
     /// As comparing with [`kebab_name`](Self::kebab_name), which would allocate at
     /// every call of the module.
     pub(crate) fn is_named(&self, name: &str) -> bool {
-        let own = self
-            .function()
-            .bytes()
-            .map(|byte| if byte == b'_' { b'-' } else { byte });
+        let own = self.function().bytes().map(|byte| if byte == b'_' { b'-' } else { byte });
         own.eq(name.bytes())
     }
 
@@ -145,11 +142,7 @@ pub trait Declare {
 impl<K, V, C> Declare for Table<K, V, C> {
     fn declare(&self) -> Vec<TableDeclaration> {
         let is_adopted = self.is_adopted();
-        vec![TableDeclaration {
-            name: self.name(),
-            index_of: None,
-            is_adopted,
-        }]
+        vec![TableDeclaration { name: self.name(), index_of: None, is_adopted }]
     }
 }
 

@@ -1,8 +1,5 @@
 //! What wit-bindgen makes of the contract. Nothing here is written by hand.
-#![expect(
-    clippy::mem_forget,
-    reason = "generated: ownership passes through the canonical ABI"
-)]
+#![expect(clippy::mem_forget, reason = "generated: ownership passes through the canonical ABI")]
 
 wit_bindgen::generate!({
     path: "../../wit",

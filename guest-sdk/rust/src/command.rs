@@ -70,19 +70,12 @@ impl NewCommand {
     ///
     /// If the input cannot be written as JSON, as a map whose keys are not text.
     pub fn new(name: impl Into<String>, input: &impl Serialize) -> Self {
-        Self {
-            name: name.into(),
-            input: to_json(input),
-            metadata: "{}".to_owned(),
-        }
+        Self { name: name.into(), input: to_json(input), metadata: "{}".to_owned() }
     }
 }
 
 /// JSON text of something the application itself made.
-#[expect(
-    clippy::panic,
-    reason = "a type that is not JSON is a mistake in the handler: it traps"
-)]
+#[expect(clippy::panic, reason = "a type that is not JSON is a mistake in the handler: it traps")]
 pub(crate) fn to_json(value: &(impl Serialize + ?Sized)) -> String {
     match serde_json::to_string(value) {
         Ok(text) => text,

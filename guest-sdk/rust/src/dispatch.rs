@@ -14,10 +14,7 @@ impl Definition {
         let name = &snapshot.request().name;
         match self.queries.iter().find(|query| query.is_named(name)) {
             Some(query) => (query.run)(snapshot),
-            None => Err(Rejection::new(
-                "unknown-query",
-                format!("There is no query `{name}`."),
-            )),
+            None => Err(Rejection::new("unknown-query", format!("There is no query `{name}`."))),
         }
     }
 
@@ -26,10 +23,9 @@ impl Definition {
         let name = &transaction.command().name;
         match self.all_commands().find(|command| command.is_named(name)) {
             Some(command) => (command.run)(transaction),
-            None => Err(Rejection::new(
-                "unknown-command",
-                format!("There is no command `{name}`."),
-            )),
+            None => {
+                Err(Rejection::new("unknown-command", format!("There is no command `{name}`.")))
+            }
         }
     }
 }

@@ -31,11 +31,7 @@ impl NewEvent {
     ///
     /// If the data cannot be written as JSON, as a map whose keys are not text.
     pub fn new(event_type: impl Into<String>, data: &impl Serialize) -> Self {
-        Self {
-            event_type: event_type.into(),
-            subject: None,
-            data: to_json(data),
-        }
+        Self { event_type: event_type.into(), subject: None, data: to_json(data) }
     }
 
     /// Names the thing it happened to. Events of one subject are handled in order.

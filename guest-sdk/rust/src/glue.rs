@@ -25,18 +25,8 @@ impl<A: App> queries::Guest for Component<A> {
         request: types::QueryRequest,
     ) -> Result<types::Value, types::Failure> {
         report_panics();
-        let types::QueryRequest {
-            name,
-            input,
-            caller,
-            metadata,
-        } = request;
-        let request = QueryRequest {
-            name,
-            input,
-            caller,
-            metadata,
-        };
+        let types::QueryRequest { name, input, caller, metadata } = request;
+        let request = QueryRequest { name, input, caller, metadata };
         let snapshot = Snapshot::new(host::Snapshot(snapshot), request);
         export(A::DEFINITION.query(&snapshot))
     }
@@ -91,18 +81,8 @@ impl From<types::Command> for Command {
 
 impl From<Rejection> for types::Failure {
     fn from(rejection: Rejection) -> Self {
-        let Rejection {
-            code,
-            message,
-            details,
-            events,
-        } = rejection;
+        let Rejection { code, message, details, events } = rejection;
         let events = events.into_iter().map(types::NewEvent::from).collect();
-        Self {
-            code,
-            message,
-            details,
-            events,
-        }
+        Self { code, message, details, events }
     }
 }

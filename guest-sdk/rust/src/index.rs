@@ -81,10 +81,7 @@ impl<I: Key, K: Key, V> Maintain<K, V> for Index<I, K, V> {
 
     fn entries(&self, key: &K, value: &V) -> BTreeSet<String> {
         let index_keys = (self.keys)(key, value);
-        index_keys
-            .iter()
-            .map(|index_key| key::encode(&Entry(index_key, key)))
-            .collect()
+        index_keys.iter().map(|index_key| key::encode(&Entry(index_key, key))).collect()
     }
 }
 
@@ -124,10 +121,7 @@ impl<K: Key, V, C: Codec<V>> Indexed<K, V, C> {
         let key = self.decode_key(&text);
         let before = self.row(store, &text);
         for index in self.indexes {
-            let old = before
-                .as_ref()
-                .map(|row| index.entries(&key, row))
-                .unwrap_or_default();
+            let old = before.as_ref().map(|row| index.entries(&key, row)).unwrap_or_default();
             replace(store, index.name(), &old, &index.entries(&key, value));
         }
         store.raw_put(self.table.name(), &text, &self.table.encode(&text, value));
@@ -141,12 +135,7 @@ impl<K: Key, V, C: Codec<V>> Indexed<K, V, C> {
         };
         let key = self.decode_key(&text);
         for index in self.indexes {
-            replace(
-                store,
-                index.name(),
-                &index.entries(&key, &before),
-                &BTreeSet::new(),
-            );
+            replace(store, index.name(), &index.entries(&key, &before), &BTreeSet::new());
         }
         store.raw_delete(self.table.name(), &text);
     }
@@ -204,12 +193,7 @@ impl<K: Key, V, C: Codec<V>> Indexed<K, V, C> {
         store: &'s R,
     ) -> IndexScan<'s, R, I, K, V, C> {
         let is_kept = self.indexes.iter().any(|kept| kept.name() == index.name);
-        assert!(
-            is_kept,
-            "`{}` has no index `{}`",
-            self.table.name(),
-            index.name
-        );
+        assert!(is_kept, "`{}` has no index `{}`", self.table.name(), index.name);
         IndexScan::new(store, index.name, self.table)
     }
 
@@ -259,10 +243,6 @@ impl<I, K, V> fmt::Debug for Index<I, K, V> {
 impl<K, V, C> fmt::Debug for Indexed<K, V, C> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let indexes: Vec<_> = self.indexes.iter().map(|index| index.name()).collect();
-        formatter
-            .debug_struct("Indexed")
-            .field("table", &self.table)
-            .field("by", &indexes)
-            .finish()
+        formatter.debug_struct("Indexed").field("table", &self.table).field("by", &indexes).finish()
     }
 }

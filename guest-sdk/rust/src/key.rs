@@ -140,10 +140,7 @@ pub struct KeyReader<'a> {
 
 impl<'a> KeyReader<'a> {
     fn next_part(&mut self) -> Result<&'a str, KeyError> {
-        let rest = self
-            .rest
-            .take()
-            .ok_or(KeyError("fewer components than the type has"))?;
+        let rest = self.rest.take().ok_or(KeyError("fewer components than the type has"))?;
         match rest.split_once(SEPARATOR) {
             Some((part, after)) => {
                 self.rest = Some(after);
@@ -204,8 +201,7 @@ impl Prefix<Self> for String {
 
 impl Encode for bool {
     fn encode(&self, key: &mut KeyWriter) {
-        key.next_part()
-            .push_str(if *self { "true" } else { "false" });
+        key.next_part().push_str(if *self { "true" } else { "false" });
     }
 }
 
@@ -225,8 +221,7 @@ impl AsKey<Self> for bool {}
 impl Encode for uuid::Uuid {
     fn encode(&self, key: &mut KeyWriter) {
         let mut buffer = Self::encode_buffer();
-        key.next_part()
-            .push_str(self.hyphenated().encode_lower(&mut buffer));
+        key.next_part().push_str(self.hyphenated().encode_lower(&mut buffer));
     }
 }
 

@@ -75,15 +75,11 @@ fn events(definition: &Definition) -> Map<String, Value> {
 }
 
 fn for_reading() -> SchemaGenerator {
-    SchemaSettings::draft2020_12()
-        .for_deserialize()
-        .into_generator()
+    SchemaSettings::draft2020_12().for_deserialize().into_generator()
 }
 
 fn for_writing() -> SchemaGenerator {
-    SchemaSettings::draft2020_12()
-        .for_serialize()
-        .into_generator()
+    SchemaSettings::draft2020_12().for_serialize().into_generator()
 }
 
 /// What schemars took from the type's documentation.

@@ -59,12 +59,7 @@ pub fn reject(code: impl Into<String>, message: impl Into<String>) -> Rejection 
 impl Rejection {
     /// A rejection with no details and no events.
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            code: code.into(),
-            message: message.into(),
-            details: None,
-            events: Vec::new(),
-        }
+        Self { code: code.into(), message: message.into(), details: None, events: Vec::new() }
     }
 
     /// Adds what a program needs to go on.

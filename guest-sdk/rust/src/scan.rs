@@ -51,11 +51,7 @@ pub(crate) struct Span {
 
 impl<'s, R: Read, K: Key, V, C: Codec<V>> Scan<'s, R, K, V, C> {
     pub(crate) fn new(store: &'s R, table: &'static str) -> Self {
-        Self {
-            store,
-            span: Span::all(table),
-            types: PhantomData,
-        }
+        Self { store, span: Span::all(table), types: PhantomData }
     }
 
     /// Only keys that begin with these components, or with this text.
@@ -115,11 +111,7 @@ impl<'s, R: Read, K: Key, V, C: Codec<V>> Scan<'s, R, K, V, C> {
         let decode = |table: &str, key: &str, value: ValueRef<'_>| {
             (decode_key(table, key), decode::<V, C>(table, key, value))
         };
-        Rows {
-            pages: self.span.open(self.store),
-            decode,
-            codec: PhantomData,
-        }
+        Rows { pages: self.span.open(self.store), decode, codec: PhantomData }
     }
 
     /// The keys alone; values are not decoded.
@@ -176,13 +168,7 @@ impl<K, V, C> fmt::Debug for Rows<K, V, C> {
 
 impl Span {
     pub(crate) fn all(table: &'static str) -> Self {
-        Self {
-            table,
-            prefix: String::new(),
-            lower: None,
-            upper: None,
-            order: Order::Ascending,
-        }
+        Self { table, prefix: String::new(), lower: None, upper: None, order: Order::Ascending }
     }
 
     /// What is asked of the server: the prefix alone where that says it all.
@@ -244,10 +230,7 @@ pub(crate) struct Pages {
 
 impl Pages {
     /// What `read` makes of the next row; none at the end.
-    #[expect(
-        clippy::panic,
-        reason = "only a server that breaks the contract gets here: trap"
-    )]
+    #[expect(clippy::panic, reason = "only a server that breaks the contract gets here: trap")]
     pub(crate) fn next_with<T>(&mut self, read: impl FnOnce(&str, ValueRef<'_>) -> T) -> Option<T> {
         if self.offset == self.page.len() {
             self.page = self.cursor.next_packed(self.page_bytes);
@@ -282,11 +265,7 @@ fn unpack(page: &[u8]) -> Option<(&str, ValueRef<'_>, usize)> {
     } else {
         ValueRef::Bytes(value)
     };
-    Some((
-        str::from_utf8(key).ok()?,
-        value,
-        8 + key_bytes + value_bytes,
-    ))
+    Some((str::from_utf8(key).ok()?, value, 8 + key_bytes + value_bytes))
 }
 
 #[expect(clippy::panic, reason = "the state does not fit the code: it traps")]

@@ -189,10 +189,7 @@ impl Cursor {
     /// the contract gives for `cursor.next-packed`; empty at the end.
     #[cfg_attr(
         target_arch = "wasm32",
-        expect(
-            clippy::needless_pass_by_ref_mut,
-            reason = "it moves on, though on the server"
-        )
+        expect(clippy::needless_pass_by_ref_mut, reason = "it moves on, though on the server")
     )]
     pub(crate) fn next_packed(&mut self, bytes_max: u32) -> Vec<u8> {
         self.0.next_packed(bytes_max)

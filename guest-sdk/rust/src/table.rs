@@ -48,22 +48,14 @@ impl<K, V, C> Table<K, V, C> {
     /// The table of this name: 1 to 64 lower-case letters, digits and hyphens,
     /// beginning with a letter.
     pub const fn new(name: &'static str) -> Self {
-        Self {
-            name,
-            is_adopted: false,
-            types: PhantomData,
-        }
+        Self { name, is_adopted: false, types: PhantomData }
     }
 
     /// Takes the table over, rows and all, if a module that is gone or no longer
     /// declares it has left it behind.
     #[must_use]
     pub const fn adopt(self) -> Self {
-        Self {
-            name: self.name,
-            is_adopted: true,
-            types: PhantomData,
-        }
+        Self { name: self.name, is_adopted: true, types: PhantomData }
     }
 
     /// The table's name.
@@ -106,8 +98,7 @@ impl<K: Key, V, C: Codec<V>> Table<K, V, C> {
         let keys: Vec<String> = keys.iter().map(|key| key::encode(key)).collect();
         let values = store.raw_get_many(self.name, &keys);
         let rows = keys.iter().zip(values);
-        rows.map(|(key, value)| Some(self.decode(key, value?.as_ref())))
-            .collect()
+        rows.map(|(key, value)| Some(self.decode(key, value?.as_ref()))).collect()
     }
 
     /// Whether the key has a value.
@@ -130,21 +121,14 @@ impl<K, V, C: Codec<V>> Table<K, V, C> {
     /// A key that is too long for a table is in none: it came from a client, and
     /// asking for it is no mistake.
     pub(crate) fn raw_get(&self, store: &impl Read, key: &str) -> Option<Value> {
-        if is_possible(key) {
-            store.raw_get(self.name, key)
-        } else {
-            None
-        }
+        if is_possible(key) { store.raw_get(self.name, key) } else { None }
     }
 
     #[expect(clippy::panic, reason = "a mistake in the handler: it traps")]
     pub(crate) fn encode(&self, key: &str, value: &V) -> Value {
         match C::encode(value) {
             Ok(value) => value,
-            Err(error) => panic!(
-                "{:?} of table `{}` cannot be written: {error}",
-                key, self.name
-            ),
+            Err(error) => panic!("{:?} of table `{}` cannot be written: {error}", key, self.name),
         }
     }
 

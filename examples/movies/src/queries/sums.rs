@@ -49,12 +49,7 @@ pub fn by_year(snapshot: &Snapshot, input: ByYear) -> Result<Vec<YearLine>, Reje
         mean.add(movie.rating_thousandths());
     }
     let lines = lines.into_values();
-    Ok(lines
-        .map(|(line, mean)| YearLine {
-            mean_rating: mean.rating(),
-            ..line
-        })
-        .collect())
+    Ok(lines.map(|(line, mean)| YearLine { mean_rating: mean.rating(), ..line }).collect())
 }
 
 /// Sums up the collection.

@@ -24,10 +24,7 @@ fn a_tidy_record_stays_as_it_is() {
         genre: Some("Drama".to_owned()),
         director: None,
         gross: Some(150_000),
-        imported: Votes {
-            n_votes: 1_000,
-            sum_thousandths: 6_100_000,
-        },
+        imported: Votes { n_votes: 1_000, sum_thousandths: 6_100_000 },
         added: Votes::default(),
     };
     assert_eq!((movie, is_mended), (expected, false));
@@ -38,22 +35,14 @@ fn titles_are_numbers_missing_or_turned_round() {
     let cases = [
         (json!(1999), Some("1999"), true),
         (json!(null), None, true),
-        (
-            json!("Siege of the Mill, The"),
-            Some("The Siege of the Mill"),
-            true,
-        ),
+        (json!("Siege of the Mill, The"), Some("The Siege of the Mill"), true),
         (json!("  Two  Spaces "), Some("Two Spaces"), true),
         (json!("  "), None, true),
         (json!("Theory of A"), Some("Theory of A"), false),
     ];
     for (title, expected, is_mended) in cases {
         let (movie, mended) = tidy(json!({ "Title": title }));
-        assert_eq!(
-            (movie.title.as_deref(), mended),
-            (expected, is_mended),
-            "{title}"
-        );
+        assert_eq!((movie.title.as_deref(), mended), (expected, is_mended), "{title}");
     }
 }
 
@@ -73,20 +62,14 @@ fn dates_come_in_many_forms_and_centuries() {
     ];
     for (written, expected) in cases {
         let found = Date::parse(written);
-        let found = found
-            .as_ref()
-            .map(|date| (date.text.as_str(), date.is_mended));
+        let found = found.as_ref().map(|date| (date.text.as_str(), date.is_mended));
         assert_eq!(found, expected, "{written}");
     }
 }
 
 #[test]
 fn half_a_rating_is_none() {
-    for record in [
-        json!({ "IMDB Rating": 7 }),
-        json!({ "IMDB Votes": 9 }),
-        json!({}),
-    ] {
+    for record in [json!({ "IMDB Rating": 7 }), json!({ "IMDB Votes": 9 }), json!({})] {
         assert_eq!(tidy(record).0.imported, Votes::default());
     }
 }

@@ -67,10 +67,7 @@ pub(crate) struct Cursor {
 
 impl Tables {
     pub(crate) fn declare(&mut self, name: &str, is_own: bool) {
-        let empty = Table {
-            is_own,
-            rows: Rc::default(),
-        };
+        let empty = Table { is_own, rows: Rc::default() };
         self.0.entry(name.to_owned()).or_insert(empty);
     }
 
@@ -91,10 +88,7 @@ impl Tables {
         for (name, table) in &self.0 {
             let old = before.0.get(name).map_or(&none, |table| &table.rows);
             let removed = old.keys().filter(|key| !table.rows.contains_key(*key));
-            let written = table
-                .rows
-                .iter()
-                .filter(|(key, value)| old.get(*key) != Some(value));
+            let written = table.rows.iter().filter(|(key, value)| old.get(*key) != Some(value));
             changes.extend(removed.map(|key| (name.clone(), key.clone(), None)));
             changes.extend(
                 written.map(|(key, value)| (name.clone(), key.clone(), Some(value.clone()))),
@@ -126,10 +120,7 @@ impl Store {
     ) -> T {
         let mut tables = self.0.borrow_mut();
         let table_mut = tables.table_mut(table);
-        assert!(
-            table_mut.is_own,
-            "table `{table}` belongs to another module: it can only be read"
-        );
+        assert!(table_mut.is_own, "table `{table}` belongs to another module: it can only be read");
         change(Rc::make_mut(&mut table_mut.rows))
     }
 
@@ -148,13 +139,7 @@ impl Store {
                 upper.clone().map_or(Bound::Unbounded, Bound::Excluded),
             ),
         };
-        Cursor {
-            store: self.clone(),
-            table: table.to_owned(),
-            lower,
-            upper,
-            order,
-        }
+        Cursor { store: self.clone(), table: table.to_owned(), lower, upper, order }
     }
 
     fn count(&self, table: &str, range: &Range) -> u64 {
@@ -210,8 +195,7 @@ impl Transaction {
     pub(crate) fn put(&self, table: &str, key: &str, value: &Value) {
         check_key(key);
         check_value(value);
-        self.store
-            .own_rows(table, |rows| rows.insert(key.to_owned(), value.clone()));
+        self.store.own_rows(table, |rows| rows.insert(key.to_owned(), value.clone()));
     }
 
     pub(crate) fn delete(&self, table: &str, key: &str) {
@@ -227,10 +211,7 @@ impl Transaction {
 
     pub(crate) fn schedule(&self, at_ms: u64, command: &NewCommand) -> String {
         let id = self.new_id();
-        self.effects
-            .borrow_mut()
-            .timers
-            .insert(id.clone(), (at_ms, command.clone()));
+        self.effects.borrow_mut().timers.insert(id.clone(), (at_ms, command.clone()));
         id
     }
 
@@ -241,11 +222,7 @@ impl Transaction {
     pub(crate) fn new_id(&self) -> String {
         let mut effects = self.effects.borrow_mut();
         effects.n_ids += 1;
-        format!(
-            "00000000-0000-8000-{:04x}-{:012x}",
-            0x8000 + self.sequence,
-            effects.n_ids
-        )
+        format!("00000000-0000-8000-{:04x}-{:012x}", 0x8000 + self.sequence, effects.n_ids)
     }
 }
 
@@ -275,10 +252,8 @@ impl Cursor {
             return None;
         }
         let tables = self.store.0.borrow();
-        let mut rows = tables
-            .table(&self.table)
-            .rows
-            .range((self.lower.clone(), self.upper.clone()));
+        let mut rows =
+            tables.table(&self.table).rows.range((self.lower.clone(), self.upper.clone()));
         let (key, value) = match self.order {
             Order::Ascending => rows.next()?,
             Order::Descending => rows.next_back()?,
@@ -292,10 +267,7 @@ impl Cursor {
 }
 
 /// Shown by cargo for a test that fails.
-#[expect(
-    clippy::print_stderr,
-    reason = "this is where a native test's log goes"
-)]
+#[expect(clippy::print_stderr, reason = "this is where a native test's log goes")]
 pub(crate) fn log(level: Level, message: &str) {
     eprintln!("{level:?}: {message}");
 }
@@ -305,10 +277,7 @@ fn after_prefix(prefix: &str) -> Bound<String> {
     let mut end = prefix.to_owned();
     // No character is above this one, so nothing with the prefix is above this text
     // unless a thousand of them follow: a key has not the room.
-    end.extend(std::iter::repeat_n(
-        char::MAX,
-        KEY_BYTES_MAX / char::MAX.len_utf8() + 1,
-    ));
+    end.extend(std::iter::repeat_n(char::MAX, KEY_BYTES_MAX / char::MAX.len_utf8() + 1));
     Bound::Excluded(end)
 }
 

@@ -22,10 +22,7 @@ macro_rules! read {
 
             pub(crate) fn get_many(&self, table: &str, keys: &[String]) -> Vec<Option<Value>> {
                 let values = self.0.get_many(table, keys);
-                values
-                    .into_iter()
-                    .map(|value| value.map(Value::from))
-                    .collect()
+                values.into_iter().map(|value| value.map(Value::from)).collect()
             }
 
             pub(crate) fn count(&self, table: &str, range: &Range) -> u64 {
@@ -70,19 +67,8 @@ impl Transaction {
     }
 
     pub(crate) fn schedule(&self, at_ms: u64, command: &NewCommand) -> String {
-        let NewCommand {
-            name,
-            input,
-            metadata,
-        } = command.clone();
-        self.0.schedule(
-            at_ms,
-            &types::NewCommand {
-                name,
-                input,
-                metadata,
-            },
-        )
+        let NewCommand { name, input, metadata } = command.clone();
+        self.0.schedule(at_ms, &types::NewCommand { name, input, metadata })
     }
 
     pub(crate) fn cancel_timer(&self, id: &str) -> bool {
@@ -134,10 +120,9 @@ impl From<&Range> for types::Range {
         match range {
             Range::All => Self::All,
             Range::Prefix(text) => Self::Prefix(text.clone()),
-            Range::Between { lower, upper } => Self::Between(types::Bounds {
-                lower: lower.clone(),
-                upper: upper.clone(),
-            }),
+            Range::Between { lower, upper } => {
+                Self::Between(types::Bounds { lower: lower.clone(), upper: upper.clone() })
+            }
         }
     }
 }
@@ -153,15 +138,7 @@ impl From<Order> for types::Order {
 
 impl From<NewEvent> for types::NewEvent {
     fn from(event: NewEvent) -> Self {
-        let NewEvent {
-            event_type,
-            subject,
-            data,
-        } = event;
-        Self {
-            event_type,
-            subject,
-            data,
-        }
+        let NewEvent { event_type, subject, data } = event;
+        Self { event_type, subject, data }
     }
 }

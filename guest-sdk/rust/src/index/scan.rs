@@ -35,12 +35,7 @@ pub struct IndexScan<'s, R, I, K, V, C = Json> {
 
 impl<'s, R: Read, I: Key, K: Key, V, C: Codec<V>> IndexScan<'s, R, I, K, V, C> {
     pub(super) fn new(store: &'s R, index: &'static str, table: Table<K, V, C>) -> Self {
-        Self {
-            store,
-            span: Span::all(index),
-            table,
-            index_key: PhantomData,
-        }
+        Self { store, span: Span::all(index), table, index_key: PhantomData }
     }
 
     /// Only rows found under exactly this index key.
@@ -119,10 +114,7 @@ impl<'s, R: Read, I: Key, K: Key, V, C: Codec<V>> IndexScan<'s, R, I, K, V, C> {
     }
 }
 
-#[expect(
-    clippy::panic,
-    reason = "a row written past its index: the state is wrong, trap"
-)]
+#[expect(clippy::panic, reason = "a row written past its index: the state is wrong, trap")]
 fn fetch<K, V, C>(store: &impl Read, table: &Table<K, V, C>, keys: Vec<K>) -> VecDeque<(K, V)>
 where
     K: Key + Encode,
@@ -133,19 +125,13 @@ where
     let rows = keys.into_iter().zip(texts).zip(values);
     rows.map(|((key, text), value)| match value {
         Some(value) => (key, table.decode(&text, value.as_ref())),
-        None => panic!(
-            "{text:?} is in an index of table `{}` but not in it",
-            table.name()
-        ),
+        None => panic!("{text:?} is in an index of table `{}` but not in it", table.name()),
     })
     .collect()
 }
 
 impl<R, I, K, V, C> fmt::Debug for IndexScan<'_, R, I, K, V, C> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_tuple("IndexScan")
-            .field(&self.span)
-            .finish()
+        formatter.debug_tuple("IndexScan").field(&self.span).finish()
     }
 }

@@ -51,11 +51,7 @@ fn step() -> impl Strategy<Value = Step> {
     let tag = prop::sample::select(vec!["", "red", "red shoes", "sea\t", "war"]);
     let tags = prop::collection::vec(tag.prop_map(str::to_owned), 0..4);
     let book = (tags, any::<bool>(), -2..3_i8);
-    let book = book.prop_map(|(tags, is_lent, shelf)| Book {
-        tags,
-        is_lent,
-        shelf,
-    });
+    let book = book.prop_map(|(tags, is_lent, shelf)| Book { tags, is_lent, shelf });
     (0..6_u16, prop::option::weighted(0.7, book))
 }
 
@@ -66,11 +62,7 @@ fn recomputed<I: Ord>(
 ) -> Vec<(I, u16)> {
     let mut all = Vec::new();
     for (key, book) in model {
-        all.extend(
-            index_keys(book)
-                .into_iter()
-                .map(|index_key| (index_key, *key)),
-        );
+        all.extend(index_keys(book).into_iter().map(|index_key| (index_key, *key)));
     }
     all.sort();
     all.dedup();
@@ -115,11 +107,7 @@ proptest! {
 }
 
 fn tagged(tags: &[&str], shelf: i8) -> Book {
-    Book {
-        tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
-        is_lent: false,
-        shelf,
-    }
+    Book { tags: tags.iter().map(|tag| (*tag).to_owned()).collect(), is_lent: false, shelf }
 }
 
 #[test]
@@ -137,10 +125,7 @@ fn an_index_is_read_page_by_page_and_backwards() {
     assert_eq!(keys(red().descending()), [30, 2, 1]);
     assert_eq!(keys(BOOKS.by(&BY_TAG, &snapshot).from("s")), [2]);
     assert_eq!(keys(BOOKS.by(&BY_TAG, &snapshot).until("s")), [1, 2, 30]);
-    let shelves: Vec<_> = BOOKS
-        .by(&BY_SHELF, &snapshot)
-        .keys()
-        .map(|((_, shelf), _)| shelf)
-        .collect();
+    let shelves: Vec<_> =
+        BOOKS.by(&BY_SHELF, &snapshot).keys().map(|((_, shelf), _)| shelf).collect();
     assert_eq!(shelves, [-1, 0, 2]);
 }

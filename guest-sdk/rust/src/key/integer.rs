@@ -13,11 +13,7 @@ fn write(text: &mut String, is_negative: bool, magnitude: u128) {
     if is_negative {
         text.push('-');
         text.push(letter(N_LETTERS - n_digits));
-        text.extend(
-            digits
-                .bytes()
-                .map(|digit| char::from(b'9' - (digit - b'0'))),
-        );
+        text.extend(digits.bytes().map(|digit| char::from(b'9' - (digit - b'0'))));
     } else {
         text.push(letter(n_digits - 1));
         text.push_str(&digits);
@@ -26,11 +22,7 @@ fn write(text: &mut String, is_negative: bool, magnitude: u128) {
 
 /// `A` to `Z`, then `a` to `z`: the order of their bytes.
 fn letter(index: u8) -> char {
-    char::from(if index < 26 {
-        b'A' + index
-    } else {
-        b'a' + index - 26
-    })
+    char::from(if index < 26 { b'A' + index } else { b'a' + index - 26 })
 }
 
 /// Whether it is negative, and its distance from zero.
@@ -50,11 +42,7 @@ fn read(part: &str) -> Result<(bool, u128), KeyError> {
     let mut canonical = String::with_capacity(part.len());
     write(&mut canonical, is_negative, magnitude);
     let is_minus_zero = is_negative && magnitude == 0;
-    if canonical == part && !is_minus_zero {
-        Ok((is_negative, magnitude))
-    } else {
-        Err(error)
-    }
+    if canonical == part && !is_minus_zero { Ok((is_negative, magnitude)) } else { Err(error) }
 }
 
 macro_rules! unsigned {

@@ -80,10 +80,7 @@ fn names(members: &Value) -> Vec<&String> {
 fn it_names_all_there_is() {
     let manifest = manifest();
     assert_eq!(manifest["contract"], "0.1.0");
-    assert_eq!(
-        manifest["description"],
-        "Several lines of text.\n\nAnd a paragraph."
-    );
+    assert_eq!(manifest["description"], "Several lines of text.\n\nAnd a paragraph.");
     assert_eq!(manifest["on_deploy"], "set-up");
     assert_eq!(names(&manifest["commands"]), ["set-up", "write-row"]);
     assert_eq!(names(&manifest["queries"]), ["last-row", "other-name"]);
@@ -94,10 +91,7 @@ fn it_names_all_there_is() {
         "old": { "description": "", "adopt": true },
     });
     assert_eq!(manifest["tables"], tables);
-    assert_eq!(
-        (&manifest["projections"], &manifest["reactions"]),
-        (&json!([]), &json!([]))
-    );
+    assert_eq!((&manifest["projections"], &manifest["reactions"]), (&json!([]), &json!([])));
 }
 
 #[test]
@@ -107,20 +101,14 @@ fn descriptions_are_those_of_the_registration_or_else_of_the_type() {
     assert_eq!(command("write-row"), "Registered with a text of its own.");
     assert_eq!(command("set-up"), "Sets up.");
     assert_eq!(manifest["events"]["row.written"]["description"], "A row.");
-    assert_eq!(
-        manifest["events"]["row.deleted"]["description"],
-        "Gone for good."
-    );
+    assert_eq!(manifest["events"]["row.deleted"]["description"], "Gone for good.");
 }
 
 #[test]
 fn schemas_are_whole() {
     let manifest = manifest();
     let input = &manifest["commands"]["write-row"]["input"];
-    assert_eq!(
-        input["$schema"],
-        "https://json-schema.org/draft/2020-12/schema"
-    );
+    assert_eq!(input["$schema"], "https://json-schema.org/draft/2020-12/schema");
     assert_eq!(input["required"], json!(["name"]));
     // A type that contains itself refers to the schema it is in, or to a definition.
     let next = input["properties"]["next"].to_string();

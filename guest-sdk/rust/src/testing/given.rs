@@ -21,11 +21,7 @@ const FIRST_TIME_MS: u64 = 1_700_000_000_000;
 /// The state of an app with no rows, before its first command.
 pub fn given<A: App>() -> Given {
     let mut tables = Tables::default();
-    for table in A::DEFINITION
-        .tables
-        .iter()
-        .flat_map(|table| (table.declare)())
-    {
+    for table in A::DEFINITION.tables.iter().flat_map(|table| (table.declare)()) {
         tables.declare(table.name, true);
     }
     let caller = None;
@@ -73,11 +69,7 @@ impl Given {
         Q: AsKey<T::Key> + ?Sized,
     {
         self.tables.declare(table.name(), false);
-        self.tables.put(
-            table.name(),
-            &crate::key::encode(key),
-            &table.encode_row(value),
-        );
+        self.tables.put(table.name(), &crate::key::encode(key), &table.encode_row(value));
         self
     }
 
@@ -167,9 +159,7 @@ impl Given {
         input: &impl Serialize,
     ) -> Result<serde_json::Value, Rejection> {
         let snapshot = self.snapshot_for(name, to_json(input));
-        self.definition
-            .query(&snapshot)
-            .map(|value| json_of(&value))
+        self.definition.query(&snapshot).map(|value| json_of(&value))
     }
 
     /// The manifest that the server would be given.
@@ -195,15 +185,7 @@ impl Given {
         };
         let caller = self.caller.clone();
         let (name, metadata) = (query.to_owned(), "{}".to_owned());
-        Snapshot::new(
-            host,
-            QueryRequest {
-                name,
-                input,
-                caller,
-                metadata,
-            },
-        )
+        Snapshot::new(host, QueryRequest { name, input, caller, metadata })
     }
 
     fn execute<O>(
@@ -224,10 +206,7 @@ impl Given {
             }
             Err(rejection) => {
                 rejection.events.iter().for_each(memory::check_event);
-                Effects {
-                    events: rejection.events.clone(),
-                    ..Effects::default()
-                }
+                Effects { events: rejection.events.clone(), ..Effects::default() }
             }
         };
         // The server's clock moves on as well.
@@ -238,15 +217,8 @@ impl Given {
     fn open(&self, command: Command) -> (Transaction, Staged) {
         let store = Store(Rc::new(RefCell::new(self.tables.clone())));
         let effects = Rc::default();
-        let staged = Staged {
-            store: store.clone(),
-            effects: Rc::clone(&effects),
-        };
-        let host = memory::Transaction {
-            store,
-            effects,
-            sequence: command.sequence,
-        };
+        let staged = Staged { store: store.clone(), effects: Rc::clone(&effects) };
+        let host = memory::Transaction { store, effects, sequence: command.sequence };
         (Transaction::new(host, command), staged)
     }
 

@@ -25,12 +25,7 @@ impl<O> Outcome<O> {
         result: Result<O, Rejection>,
         effects: Effects,
     ) -> Self {
-        Self {
-            after,
-            before,
-            result,
-            effects,
-        }
+        Self { after, before, result, effects }
     }
 
     /// It succeeded with this result.
@@ -74,11 +69,7 @@ impl<O> Outcome<O> {
         match &self.result {
             Ok(_) => panic!("it succeeded instead of being rejected"),
             Err(Rejection { details, .. }) => {
-                assert_eq!(
-                    details.as_deref().map(parse),
-                    Some(tree(expected)),
-                    "other details"
-                );
+                assert_eq!(details.as_deref().map(parse), Some(tree(expected)), "other details");
             }
         }
         self
@@ -103,10 +94,7 @@ impl<O> Outcome<O> {
         };
         let (found, expected) = (show(found.as_ref()), show(Some(&expected)));
         let (table, key) = (table.name(), key::encode(key));
-        assert!(
-            is_same,
-            "{key:?} of `{table}`\n   found: {found}\nexpected: {expected}"
-        );
+        assert!(is_same, "{key:?} of `{table}`\n   found: {found}\nexpected: {expected}");
         self
     }
 
@@ -122,12 +110,7 @@ impl<O> Outcome<O> {
         Q: AsKey<T::Key> + ?Sized,
     {
         let found = self.raw_row(table, key);
-        assert!(
-            found.is_none(),
-            "`{}` has {}",
-            table.name(),
-            show(found.as_ref())
-        );
+        assert!(found.is_none(), "`{}` has {}", table.name(), show(found.as_ref()));
         self
     }
 
@@ -142,10 +125,7 @@ impl<O> Outcome<O> {
         let is_expected =
             |event: &NewEvent| event.event_type == event_type && parse(&event.data) == data;
         let events = self.events();
-        assert!(
-            events.iter().any(is_expected),
-            "no `{event_type}` with {data} in {events:#?}"
-        );
+        assert!(events.iter().any(is_expected), "no `{event_type}` with {data} in {events:#?}");
         self
     }
 
@@ -238,9 +218,6 @@ impl<O> Outcome<O> {
         T: Keyed,
         Q: AsKey<T::Key> + ?Sized,
     {
-        self.after
-            .tables()
-            .get(table.name(), &key::encode(key))
-            .cloned()
+        self.after.tables().get(table.name(), &key::encode(key)).cloned()
     }
 }

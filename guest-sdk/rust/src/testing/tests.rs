@@ -35,9 +35,7 @@ fn forbidden(tx: &mut Transaction, (): ()) -> Result<(), Rejection> {
     WORDS.put(tx, &("staged", 0), &String::new());
     tx.emit(&NewEvent::new("never.happened", &()));
     let event = NewEvent::new("asked.in-vain", &()).about("word/staged");
-    Err(reject("forbidden", "No.")
-        .with_event(event)
-        .with_details(&json!([1])))
+    Err(reject("forbidden", "No.").with_event(event).with_details(&json!([1])))
 }
 
 /// Writes while it scans, as a migration does.
@@ -121,15 +119,9 @@ fn names_and_json_work_as_on_the_server() {
         .when_named("sit", &json!(null))
         .then_rejected("unknown-command")
         .given();
-    assert_eq!(
-        given.query_named("word-of", &json!(["a", 1])),
-        Ok(json!("x"))
-    );
+    assert_eq!(given.query_named("word-of", &json!(["a", 1])), Ok(json!("x")));
     let unknown = given.query_named("word_of", &json!(["a", 1]));
-    assert_eq!(
-        unknown.expect_err("names are in kebab-case").code,
-        "unknown-query"
-    );
+    assert_eq!(unknown.expect_err("names are in kebab-case").code, "unknown-query");
 }
 
 #[test]
@@ -144,13 +136,7 @@ fn a_scan_goes_on_over_rows_that_change() {
 
 #[test]
 fn what_traps_on_the_server_panics_here() {
-    for how in [
-        "unknown table",
-        "foreign table",
-        "long key",
-        "large value",
-        "event type",
-    ] {
+    for how in ["unknown table", "foreign table", "long key", "large value", "event type"] {
         let given = given::<Thing>().foreign_row(&FOREIGN, "a", &0);
         let run = AssertUnwindSafe(|| drop(given.when(misuse, how.to_owned())));
         assert!(catch_unwind(run).is_err(), "{how}");
@@ -165,9 +151,7 @@ fn a_key_that_no_table_can_hold_is_just_not_there() {
 
 #[test]
 fn the_submission_is_what_the_test_says() {
-    let given = given::<Thing>()
-        .caller(&json!({ "subject": "ann" }))
-        .at_ms(77);
+    let given = given::<Thing>().caller(&json!({ "subject": "ann" })).at_ms(77);
     let caller = Some(r#"{"subject":"ann"}"#.to_owned());
     assert_eq!(given.query(who, ()), Ok((caller, 77)));
     let outcome = given.when(plan, ());
@@ -193,9 +177,6 @@ fn scans_cover_what_they_say() {
     assert_eq!(numbers(a().after(&("a", -5)).through(&("a", 20))), [3, 20]);
     assert_eq!(numbers(a().from(&("b", 0))), [0; 0]);
     assert_eq!((a().count(), WORDS.count(&snapshot)), (3, 5));
-    assert_eq!(
-        a().descending().first().map(|((_, number), _)| number),
-        Some(20)
-    );
+    assert_eq!(a().descending().first().map(|((_, number), _)| number), Some(20));
     assert_eq!(WORDS.scan(&snapshot).rows().count(), 5);
 }

@@ -66,11 +66,7 @@ pub(crate) fn write_then_trap(transaction: &Transaction) -> Result<Value, Failur
 
 pub(crate) fn emit_bad_type(transaction: &Transaction) -> Result<Value, Failure> {
     let event_type = "Not an event type!".to_owned();
-    transaction.emit(&NewEvent {
-        event_type,
-        subject: None,
-        data: "{}".to_owned(),
-    });
+    transaction.emit(&NewEvent { event_type, subject: None, data: "{}".to_owned() });
     Ok(json("null"))
 }
 

@@ -55,10 +55,7 @@ pub(crate) fn many_handles(open: impl Fn() -> Cursor) -> ! {
 pub(crate) fn many_logs() -> Result<crate::Value, crate::Failure> {
     let long = "x".repeat(100_000);
     for number in 0..10_000_u32 {
-        log::write(
-            log::Level::Info,
-            if number % 10 == 0 { &long } else { "a line" },
-        );
+        log::write(log::Level::Info, if number % 10 == 0 { &long } else { "a line" });
     }
     Ok(json("\"logged\""))
 }
@@ -66,11 +63,7 @@ pub(crate) fn many_logs() -> Result<crate::Value, crate::Failure> {
 /// For ever.
 pub(crate) fn many_events(transaction: &Transaction) -> ! {
     let data = format!("\"{}\"", "x".repeat(100));
-    let event = NewEvent {
-        event_type: "it.happened".to_owned(),
-        subject: None,
-        data,
-    };
+    let event = NewEvent { event_type: "it.happened".to_owned(), subject: None, data };
     loop {
         transaction.emit(&event);
     }

@@ -30,12 +30,7 @@ pub(crate) struct List {
 
 pub(crate) fn list(snapshot: &Snapshot, input: List) -> Result<Vec<(String, Value)>> {
     let limit = usize::try_from(input.limit.unwrap_or(u32::MAX)).unwrap_or(usize::MAX);
-    Ok(ITEMS
-        .scan(snapshot)
-        .prefix(&input.prefix)
-        .rows()
-        .take(limit)
-        .collect())
+    Ok(ITEMS.scan(snapshot).prefix(&input.prefix).rows().take(limit).collect())
 }
 
 pub(crate) fn count(snapshot: &Snapshot, Nothing {}: Nothing) -> Result<u64> {
@@ -53,10 +48,7 @@ pub(crate) struct Info {
 }
 
 pub(crate) fn info(snapshot: &Snapshot, Nothing {}: Nothing) -> Result<Info> {
-    Ok(Info {
-        sequence: snapshot.sequence(),
-        time_ms: snapshot.time_ms(),
-    })
+    Ok(Info { sequence: snapshot.sequence(), time_ms: snapshot.time_ms() })
 }
 
 pub(crate) fn now(snapshot: &Snapshot, Nothing {}: Nothing) -> Result<u64> {

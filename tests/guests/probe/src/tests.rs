@@ -19,16 +19,9 @@ fn items_and_counters_are_written_and_read() {
         .when_named("add", &json!({ "key": "n", "amount": -7 }))
         .then_ok(&json!(-2))
         .given();
-    let ask = |name, input| {
-        given
-            .query_named(name, &input)
-            .expect("queries of the probe succeed")
-    };
+    let ask = |name, input| given.query_named(name, &input).expect("queries of the probe succeed");
     assert_eq!(ask("get", json!({ "key": "a" })), json!([1]));
-    assert_eq!(
-        ask("list", json!({ "prefix": "f", "limit": 1 })),
-        json!([["f00000000", "xx"]])
-    );
+    assert_eq!(ask("list", json!({ "prefix": "f", "limit": 1 })), json!([["f00000000", "xx"]]));
     assert_eq!(ask("count", json!({})), json!(4));
     assert_eq!(ask("sum", json!({})), json!(-2));
     assert_eq!(ask("info", json!({}))["sequence"], 7);
@@ -37,10 +30,7 @@ fn items_and_counters_are_written_and_read() {
 #[test]
 fn a_refusal_keeps_its_event_and_nothing_else() {
     given::<Probe>()
-        .when_named(
-            "reject",
-            &json!({ "code": "no", "message": "No.", "event": "it.failed" }),
-        )
+        .when_named("reject", &json!({ "code": "no", "message": "No.", "event": "it.failed" }))
         .then_rejected("no")
         .then_event("it.failed", &json!({}))
         .then_unchanged();
@@ -53,8 +43,5 @@ fn ids_are_new_and_the_command_is_shown() {
     assert_ne!(ids[0], ids[1]);
     let outcome = outcome.given().basis(1).when_named("echo", &json!("hello"));
     let echo = outcome.result().expect("an echo");
-    assert_eq!(
-        (&echo["input"], &echo["basis"]),
-        (&json!("hello"), &json!(1))
-    );
+    assert_eq!((&echo["input"], &echo["basis"]), (&json!("hello"), &json!(1)));
 }

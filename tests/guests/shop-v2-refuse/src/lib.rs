@@ -33,8 +33,6 @@ mod tests {
 
     #[test]
     fn the_migration_refuses() {
-        given::<Shop>()
-            .when_named("migrate", &json!({}))
-            .then_rejected("cannot-migrate");
+        given::<Shop>().when_named("migrate", &json!({})).then_rejected("cannot-migrate");
     }
 }

@@ -39,11 +39,7 @@ mod tests {
     fn old_rows_get_a_price_and_new_ones_keep_theirs() {
         given::<Shop>()
             .row(&RAW_STOCK, "lamp", &json!({ "name": "Lamp", "left": 3 }))
-            .row(
-                &RAW_STOCK,
-                "mug",
-                &json!({ "name": "Mug", "quantity": 1, "price_cents": 5 }),
-            )
+            .row(&RAW_STOCK, "mug", &json!({ "name": "Mug", "quantity": 1, "price_cents": 5 }))
             .when_named("migrate", &json!({}))
             .then_ok(&json!({ "rows": 2 }))
             .then_row(

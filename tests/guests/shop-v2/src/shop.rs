@@ -46,25 +46,9 @@ pub(crate) struct Migrated {
 
 pub(crate) fn migrate(tx: &mut Transaction, Migrate {}: Migrate) -> Result<Migrated, Rejection> {
     let mut migrated = Migrated { rows: 0 };
-    for (
-        product,
-        AnyProduct {
-            name,
-            quantity,
-            price_cents,
-        },
-    ) in ANY_STOCK.scan(tx)
-    {
+    for (product, AnyProduct { name, quantity, price_cents }) in ANY_STOCK.scan(tx) {
         let price_cents = price_cents.unwrap_or(PRICE_CENTS);
-        STOCK.put(
-            tx,
-            &product,
-            &Product {
-                name,
-                quantity,
-                price_cents,
-            },
-        );
+        STOCK.put(tx, &product, &Product { name, quantity, price_cents });
         migrated.rows += 1;
     }
     Ok(migrated)
@@ -80,16 +64,10 @@ pub(crate) struct AddProduct {
 }
 
 pub(crate) fn add_product(tx: &mut Transaction, input: AddProduct) -> Result<Product, Rejection> {
-    let before = STOCK
-        .get(tx, &input.product)
-        .map_or(0, |product| product.quantity);
+    let before = STOCK.get(tx, &input.product).map_or(0, |product| product.quantity);
     let quantity = before + u64::from(input.quantity);
     let price_cents = input.price_cents.unwrap_or(PRICE_CENTS);
-    let product = Product {
-        name: input.name,
-        quantity,
-        price_cents,
-    };
+    let product = Product { name: input.name, quantity, price_cents };
     STOCK.put(tx, &input.product, &product);
     Ok(product)
 }
@@ -111,33 +89,17 @@ pub(crate) struct Bought {
 
 pub(crate) fn buy_product(tx: &mut Transaction, input: BuyProduct) -> Result<Bought, Rejection> {
     let BuyProduct { product, buyer } = input;
-    let mut stock = STOCK
-        .get(tx, &product)
-        .ok_or_else(|| unknown_product(&product))?;
+    let mut stock = STOCK.get(tx, &product).ok_or_else(|| unknown_product(&product))?;
     let Some(left) = stock.quantity.checked_sub(1) else {
-        return Err(
-            reject("out-of-stock", format!("No {} is left.", stock.name))
-                .with_details(&json!({ "product": product })),
-        );
+        return Err(reject("out-of-stock", format!("No {} is left.", stock.name))
+            .with_details(&json!({ "product": product })));
     };
     stock.quantity = left;
     STOCK.put(tx, &product, &stock);
     let order = tx.new_id();
     let sequence = tx.sequence();
-    PURCHASES.put(
-        tx,
-        &(&product, sequence),
-        &Purchase {
-            order: order.clone(),
-            buyer,
-        },
-    );
-    Ok(Bought {
-        order,
-        product,
-        left,
-        price_cents: stock.price_cents,
-    })
+    PURCHASES.put(tx, &(&product, sequence), &Purchase { order: order.clone(), buyer });
+    Ok(Bought { order, product, left, price_cents: stock.price_cents })
 }
 
 /// Says what is left of a product and what it costs.
@@ -147,9 +109,7 @@ pub(crate) struct StockOf {
 }
 
 pub(crate) fn stock_of(snapshot: &Snapshot, input: StockOf) -> Result<Product, Rejection> {
-    STOCK
-        .get(snapshot, &input.product)
-        .ok_or_else(|| unknown_product(&input.product))
+    STOCK.get(snapshot, &input.product).ok_or_else(|| unknown_product(&input.product))
 }
 
 /// Lists the purchases of a product.
@@ -159,17 +119,10 @@ pub(crate) struct OrdersOf {
 }
 
 pub(crate) fn orders_of(snapshot: &Snapshot, input: OrdersOf) -> Result<Vec<Purchase>, Rejection> {
-    Ok(PURCHASES
-        .scan(snapshot)
-        .prefix(&(&input.product,))
-        .values()
-        .collect())
+    Ok(PURCHASES.scan(snapshot).prefix(&(&input.product,)).values().collect())
 }
 
 fn unknown_product(product: &str) -> Rejection {
-    reject(
-        "unknown-product",
-        format!("There is no product `{product}`."),
-    )
-    .with_details(&json!({ "product": product }))
+    reject("unknown-product", format!("There is no product `{product}`."))
+        .with_details(&json!({ "product": product }))
 }
