@@ -5,3 +5,4 @@ mod deploy;
 mod generations;
 mod lane;
 mod snapshots;
+mod tidy;
