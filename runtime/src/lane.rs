@@ -246,8 +246,16 @@ impl Lane {
         let ticket = inbox.submit(&self.0.settings, &self.0.clock, submission)?;
         if matches!(ticket, Ticket::Flying { replayed: false, .. }) {
             self.0.start_if_needed(&mut inbox);
-            self.0.work.notify_one();
-            self.0.fresh.notify_one();
+            // Either thread waits only while it has nothing; the first to give it
+            // something wakes it. Each call is a call of the system.
+            let (first_pending, first_fresh) = (inbox.pending.len() == 1, inbox.fresh.len() == 1);
+            drop(inbox);
+            if first_pending {
+                self.0.work.notify_one();
+            }
+            if first_fresh {
+                self.0.fresh.notify_one();
+            }
         }
         Ok(ticket)
     }

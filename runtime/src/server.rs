@@ -16,6 +16,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::spawn_blocking;
@@ -109,6 +110,8 @@ pub struct Server {
     http: http::Settings,
     drain_max: Duration,
     clock: Clock,
+    /// Served beside its own.
+    routes: Router,
 }
 
 /// The threads of a server. Queries run on the threads that serve, so there are
@@ -161,7 +164,16 @@ impl Server {
         let refused = |source| Error::Listen { address: listen, source };
         let listener = TcpListener::bind(listen).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        Ok(Self { engine: Arc::new(engine), listener, address, http, drain_max, clock })
+        let (engine, routes) = (Arc::new(engine), Router::new());
+        Ok(Self { engine, listener, address, http, drain_max, clock, routes })
+    }
+
+    /// Serves more routes from the same socket, without what surrounds its own.
+    /// The benchmark compares itself with one; none may be among its own.
+    #[must_use]
+    pub fn with_routes(mut self, routes: Router) -> Self {
+        self.routes = self.routes.merge(routes);
+        self
     }
 
     /// Where it listens.
@@ -183,6 +195,7 @@ impl Server {
     /// [`Error::Thread`].
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<Drained, Error> {
         let router = http::router(Arc::clone(&self.engine), self.http, self.clock.clone());
+        let router = router.merge(self.routes);
         let connections = accept::serve(self.listener, router, shutdown).await;
         let mut connections = connections.map_err(Error::Thread)?;
         tracing::info!(connections = connections.len(), "draining");

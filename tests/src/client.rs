@@ -1,5 +1,7 @@
 //! A client that speaks HTTP as a user's program would.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::Value as Json;
@@ -62,6 +64,30 @@ impl Client {
         let mut body = response.into_body();
         let body = body.with_config().limit(64 << 20).read_to_vec()?;
         Ok(Reply { status, headers, body })
+    }
+
+    /// Sends a head as it is and so much of a body, on a connection of its own
+    /// that stays open until there is an answer: what no decent client would do.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    pub fn send_raw(&self, head: &str, body: &[u8]) -> std::io::Result<Reply> {
+        let address = self.base.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        write!(stream, "{head}\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+        stream.write_all(body)?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        let text = String::from_utf8_lossy(&answer);
+        let cut_off = || std::io::Error::other(format!("the answer is cut off: {text}"));
+        let (head, body) = text.split_once("\r\n\r\n").ok_or_else(cut_off)?;
+        let mut lines = head.lines();
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok());
+        let headers = lines.filter_map(|line| line.split_once(": "));
+        let headers =
+            headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
+        Ok(Reply { status: status.ok_or_else(cut_off)?, headers, body: body.into() })
     }
 
     /// `GET`.

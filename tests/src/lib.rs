@@ -2,6 +2,7 @@
 //! server in another, and what is asked of them.
 #![expect(clippy::disallowed_methods, reason = "tests wait for processes, in real time")]
 
+mod app;
 mod client;
 pub mod rig;
 mod server;
@@ -9,6 +10,7 @@ mod server;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use app::{App, assert_gapless, sequence_of};
 pub use client::{Client, Reply};
 pub use rig::{LaneRig, Rig};
 pub use server::Server;
@@ -35,6 +37,19 @@ pub fn guest_path(name: &str) -> PathBuf {
 #[must_use]
 pub fn target_directory() -> PathBuf {
     PathBuf::from(env!("CHANCERY_TARGET"))
+}
+
+/// The records of `movies.json`.
+///
+/// # Panics
+/// If the file is not there.
+#[must_use]
+pub fn movies() -> Vec<serde_json::Value> {
+    let path = target_directory().join("data/movies.json");
+    let text = std::fs::read(&path).unwrap_or_else(|error| {
+        panic!("{}: {error}; run `cargo xtask test`, which fetches it", path.display())
+    });
+    serde_json::from_slice(&text).expect("an array of records")
 }
 
 /// How often a repeated test repeats: `default`, or what the environment

@@ -2,13 +2,13 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::Client;
+use crate::{App, Client};
 
 /// A server that ends with the test.
 #[derive(Debug)]
@@ -35,13 +35,8 @@ impl Server {
     }
 
     fn spawn(data: Arc<TempDir>, arguments: Vec<String>) -> Self {
-        let mut child = Command::new(binary())
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data.path())
-            .args(&arguments)
-            .env_remove("CHANCERY_LOG")
+        let mut child = command(data.path(), &arguments)
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
             .spawn()
             .expect("the server starts");
         let output = BufReader::new(child.stdout.take().expect("a pipe"));
@@ -56,6 +51,12 @@ impl Server {
     #[must_use]
     pub fn client(&self) -> Client {
         Client::new(&self.address)
+    }
+
+    /// Its default app, through connections of its own.
+    #[must_use]
+    pub fn app(&self) -> App {
+        App::new(self.client(), "main")
     }
 
     /// Its address.
@@ -80,7 +81,33 @@ impl Server {
     #[must_use]
     pub fn kill_and_restart(mut self) -> Self {
         self.kill();
+        self.restart()
+    }
+
+    /// Starts another on the same directory, with the same arguments, and kills
+    /// it while it starts.
+    pub fn kill_while_starting(&self, after: Duration) {
+        let mut child = command(self.data.path(), &self.arguments)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the server starts");
+        std::thread::sleep(after);
+        child.kill().expect("it can be killed");
+        child.wait().expect("it ends");
+    }
+
+    /// Starts it again after it has ended.
+    #[must_use]
+    pub fn restart(self) -> Self {
         Self::spawn(Arc::clone(&self.data), self.arguments.clone())
+    }
+
+    /// Starts a second one on the same directory, and gives what it says when it
+    /// has ended.
+    #[must_use]
+    pub fn second(&self) -> Output {
+        let mut second = command(self.data.path(), &self.arguments);
+        second.stderr(Stdio::piped()).output().expect("the server starts")
     }
 
     /// Kills it at once.
@@ -90,8 +117,7 @@ impl Server {
     }
 
     /// Asks it to end, waits, and gives its exit status.
-    #[must_use]
-    pub fn terminate(mut self) -> Option<i32> {
+    pub fn terminate(&mut self) -> Option<i32> {
         let killed = Command::new("kill").arg(self.child.id().to_string()).status();
         assert!(killed.expect("kill runs").success());
         let deadline = Instant::now() + Duration::from_secs(30);
@@ -103,6 +129,18 @@ impl Server {
             }
         }
     }
+}
+
+/// `chancery serve`, of whose settings nothing comes from the environment.
+fn command(data: &Path, arguments: &[String]) -> Command {
+    let mut command = Command::new(binary());
+    command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).args(arguments);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("CHANCERY_") {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 impl Drop for Server {

@@ -11,7 +11,7 @@ use super::Shared;
 use super::answer::CHANCERY_HISTORY;
 use super::code;
 use super::params::Params;
-use super::problem::Problem;
+use super::problem::{Outcome, Problem};
 use crate::engine::{App, At};
 use crate::value::{History, Sequence};
 
@@ -30,6 +30,22 @@ impl FromRequestParts<Arc<Shared>> for OfApp {
         let app = shared.engine.app(name.map_or("", |(_, name)| name))?;
         check_history(&parts.headers, app.snapshots().history())?;
         Ok(Self(app))
+    }
+}
+
+/// The app that a command, or another entry, is meant for: what is refused here
+/// was not logged.
+#[derive(Debug)]
+pub(super) struct IntoApp(pub(super) Arc<App>);
+
+impl FromRequestParts<Arc<Shared>> for IntoApp {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Problem> {
+        match OfApp::from_request_parts(parts, shared).await {
+            Ok(OfApp(app)) => Ok(Self(app)),
+            Err(problem) => Err(problem.outcome(Outcome::NotLogged)),
+        }
     }
 }
 

@@ -186,7 +186,7 @@ codes! {
     LANE_STOPPED: "lane-stopped" SERVICE_UNAVAILABLE Later
         "The app takes no commands" "read the server's log, mend the cause, start the server again"
     STORAGE: "storage" INTERNAL_SERVER_ERROR Later
-        "The disk failed" "read the server's log; run `chancery verify`"
+        "The disk failed" "read the server's log; run `chancery serve --check`"
     INTERNAL: "internal" INTERNAL_SERVER_ERROR Later
         "The server failed" "report it, with what the server's log says"
 }

@@ -14,7 +14,7 @@ use super::answer::{
     CHANCERY_HISTORY, IDEMPOTENT_REPLAYED, PREFERENCE_APPLIED, SERVER_TIMING, insert_text, json,
     read_from, timing,
 };
-use super::at::{OfApp, Segments};
+use super::at::{IntoApp, OfApp, Segments};
 use super::code;
 use super::envelope::{self, NO_INPUT, bare_metadata};
 use super::params::Params;
@@ -62,12 +62,12 @@ struct ChangeJson<'a> {
 /// `PUT …/commands/{id}`: a retry is safe by the meaning of the method.
 pub(super) async fn submit_with_id(
     State(shared): SharedState,
-    OfApp(app): OfApp,
+    IntoApp(app): IntoApp,
     Segments((_, id)): Segments<(String, String)>,
     params: Params,
     request: Request,
 ) -> Result<Response, Problem> {
-    params.finish()?;
+    params.finish().map_err(not_logged)?;
     let id = id_of(&id)?;
     let headers = request.headers().clone();
     let text = shared.json_body(request, shared.command_limit()).await;
@@ -82,13 +82,13 @@ pub(super) async fn submit_with_id(
 /// the body.
 pub(super) async fn submit_by_name(
     State(shared): SharedState,
-    OfApp(app): OfApp,
+    IntoApp(app): IntoApp,
     Segments((_, name)): Segments<(String, String)>,
     mut params: Params,
     request: Request,
 ) -> Result<Response, Problem> {
-    let basis = params.parsed("basis")?.map(Sequence);
-    params.finish()?;
+    let basis = params.parsed("basis").map_err(not_logged)?.map(Sequence);
+    params.finish().map_err(not_logged)?;
     let headers = request.headers().clone();
     let id = id_of_header(&headers)?;
     let input = shared.json_body(request, shared.command_limit()).await;

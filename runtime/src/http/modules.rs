@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::answer::{Time, json, raw, read_from};
 use super::apps::name_of;
-use super::at::{OfApp, Segments};
+use super::at::{IntoApp, OfApp, Segments};
 use super::body::{check_not_encoded, media_type, unsupported};
 use super::code::{self, Retry};
 use super::envelope::{object, unreadable};
@@ -98,41 +98,52 @@ pub(super) async fn show(
 /// Deploys an upload, or a version that was uploaded before.
 pub(super) async fn deploy(
     State(shared): SharedState,
-    OfApp(app): OfApp,
+    IntoApp(app): IntoApp,
     Segments((_, module)): Segments<(String, String)>,
-    mut params: Params,
+    params: Params,
     request: Request,
 ) -> Result<Response, Problem> {
+    let deployment = read_and_deploy(&shared, &app, &module, params, request).await;
+    let deployment = deployment.map_err(|problem| problem.outcome(Outcome::NotLogged))?;
+    Ok(answer(&app, &deployment))
+}
+
+async fn read_and_deploy(
+    shared: &Shared,
+    app: &Arc<App>,
+    module: &str,
+    mut params: Params,
+    request: Request,
+) -> Result<Deployment, Problem> {
     let check = params.flag("check")?;
     params.finish()?;
-    let module = name_of(&module)?;
-    let deployment = match media_type(request.headers()).as_str() {
+    let module = name_of(module)?;
+    match media_type(request.headers()).as_str() {
         "application/wasm" => {
             check_not_encoded(request.headers())?;
             let held = shared.body(request.into_body(), shared.upload_limit());
             let held = held.await?;
             // The bytes are held, and counted, until they are deployed.
-            carry_out(&app, &module, Upload::Bytes(held.bytes.clone()), check).await?
+            carry_out(app, &module, Upload::Bytes(held.bytes.clone()), check).await
         }
         "application/json" => {
-            let kept = rollback(&shared, request).await?;
-            carry_out(&app, &module, kept, check).await?
+            let kept = rollback(shared, request).await?;
+            carry_out(app, &module, kept, check).await
         }
         "text/javascript" | "application/javascript" => {
             let detail = "JavaScript as text comes in a later version; build a component with \
                           `componentize-qjs --sync --stub-wasi` and send `application/wasm`";
-            return Err(Problem::new(code::UNSUPPORTED_MEDIA_TYPE, detail));
+            Err(Problem::new(code::UNSUPPORTED_MEDIA_TYPE, detail))
         }
         _ => {
             let wanted = "`application/wasm`, or `application/json` with the hash of a version";
-            return Err(unsupported(request.headers(), wanted));
+            Err(unsupported(request.headers(), wanted))
         }
-    };
-    Ok(answer(&app, &deployment))
+    }
 }
 
 pub(super) async fn remove(
-    OfApp(app): OfApp,
+    IntoApp(app): IntoApp,
     Segments((_, module)): Segments<(String, String)>,
     params: Params,
 ) -> Result<Response, Problem> {

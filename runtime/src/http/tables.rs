@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::answer::{self, json, raw, read_from};
-use super::at::{OfApp, Segments, take_at};
+use super::at::{IntoApp, OfApp, Segments, take_at};
 use super::modules::not_entered;
 use super::params::Params;
 use super::problem::Problem;
@@ -117,7 +117,7 @@ pub(super) async fn value(
 }
 
 pub(super) async fn drop_table(
-    OfApp(app): OfApp,
+    IntoApp(app): IntoApp,
     Segments((_, table)): Segments<(String, String)>,
     params: Params,
 ) -> Result<Response, Problem> {

@@ -200,6 +200,9 @@ impl Shared {
             let (entry, outcome) = (finished.entry, Some(finished.outcome));
             finished.flight.settle(Answer::Done(Receipt { entry, outcome }));
         }
+        for fresh in round.fresh {
+            fresh.flight.tell_logged();
+        }
     }
 
     /// A round that failed: its outcome is unknown until the log is read again.

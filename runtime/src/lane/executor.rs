@@ -222,11 +222,17 @@ impl Shared {
 
     fn announce(&self, generation: u64) {
         let mut inbox = self.inbox();
-        if inbox.generation == generation {
-            inbox.finished = true;
-            inbox.unfinished = inbox.unfinished.saturating_sub(1);
+        if inbox.generation != generation {
+            return;
         }
-        self.fresh.notify_one();
+        let first = !std::mem::replace(&mut inbox.finished, true);
+        inbox.unfinished = inbox.unfinished.saturating_sub(1);
+        // The committer waits for something to write, or lingers for the last.
+        let awaited = first || inbox.unfinished == 0;
+        drop(inbox);
+        if awaited {
+            self.fresh.notify_one();
+        }
     }
 }
 

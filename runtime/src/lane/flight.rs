@@ -38,9 +38,18 @@ impl Flight {
         Self { id, sequence, logged, answer, changed: Notify::new() }
     }
 
+    /// Says nobody: mostly the answer comes in the same moment, and those who
+    /// wait for it would be woken twice.
     pub(super) fn set_logged(&self) {
         self.logged.store(true, Ordering::Release);
-        self.changed.notify_waiters();
+    }
+
+    /// Tells those who wait that it is logged, if there is no answer that told
+    /// them more.
+    pub(super) fn tell_logged(&self) {
+        if self.answer.get().is_none() {
+            self.changed.notify_waiters();
+        }
     }
 
     pub(super) fn settle(&self, answer: Answer) {

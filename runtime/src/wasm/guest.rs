@@ -116,6 +116,7 @@ impl Guest {
         table: &str,
         key: &str,
     ) -> Result<Option<types::Value>, Fault> {
+        check_length("key", key, KEY_BYTES_MAX)?;
         let found = self.granted.to(number)?.get(table, key)?;
         Ok(found.map(types::Value::from))
     }
@@ -128,6 +129,9 @@ impl Guest {
     ) -> Result<Vec<Option<types::Value>>, Fault> {
         if keys.len() > GET_MANY_KEYS_MAX {
             return Err(Fault::TooManyKeys { keys: keys.len(), keys_max: GET_MANY_KEYS_MAX });
+        }
+        for key in keys {
+            check_length("key", key, KEY_BYTES_MAX)?;
         }
         let found = self.granted.to(number)?.get_many(table, keys)?;
         let bytes: usize = found.iter().flatten().map(|value| value.as_bytes().len()).sum();
@@ -209,10 +213,14 @@ fn bounded(range: types::Range) -> Result<Range, Fault> {
 }
 
 fn short(bound: &str) -> Result<&str, Fault> {
-    if bound.len() > BOUND_BYTES_MAX {
-        let reason = format!("has {} bytes; at most {BOUND_BYTES_MAX} are allowed", bound.len());
-        let invalid = Invalid { what: "the bound of a range", reason };
-        return Err(Refusal::Key(invalid).into());
-    }
+    check_length("the bound of a range", bound, BOUND_BYTES_MAX)?;
     Ok(bound)
+}
+
+fn check_length(what: &'static str, text: &str, bytes_max: usize) -> Result<(), Fault> {
+    if text.len() > bytes_max {
+        let reason = format!("has {} bytes; at most {bytes_max} are allowed", text.len());
+        return Err(Refusal::Key(Invalid { what, reason }).into());
+    }
+    Ok(())
 }
