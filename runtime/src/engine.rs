@@ -95,8 +95,8 @@ pub struct Engine {
 #[derive(Debug)]
 struct Gates {
     queries: Semaphore,
-    /// Those that run and those that wait.
-    queries_in: Semaphore,
+    /// Those that wait for one of them.
+    queries_waiting: Semaphore,
     query_wait_max: Duration,
     /// Shared with the threads that compile: they go on when their client goes.
     compiles: Arc<Semaphore>,
@@ -130,7 +130,7 @@ impl Engine {
         let reaper = Reaper::start().map_err(|error| Error::Host(error.to_string()))?;
         let gates = Arc::new(Gates {
             queries: Semaphore::new(settings.queries_max),
-            queries_in: Semaphore::new(settings.queries_max + settings.queries_waiting_max),
+            queries_waiting: Semaphore::new(settings.queries_waiting_max),
             query_wait_max: settings.query_wait_max,
             compiles: Arc::new(Semaphore::new(settings.compiles_max)),
             compiles_in: Arc::new(Semaphore::new(

@@ -16,7 +16,7 @@ use crate::record::{Deploy, Entry, Verdict};
 use crate::state::State;
 use crate::transaction::Transaction;
 use crate::value::{Hash, Key, Name, Value, chain_of};
-use crate::wasm::{self, CallError, CommandCall};
+use crate::wasm::CommandCall;
 
 impl Shared {
     /// Puts a version of a module in place of the one before, and runs its
@@ -27,7 +27,6 @@ impl Shared {
         catalog: &Catalog,
         entry: &Entry,
         deploy: &Deploy,
-        run: impl FnOnce(&Deployed, Transaction, &CommandCall) -> Result<wasm::Executed, Stop>,
     ) -> Result<Executed, Stop> {
         let identity = Some((deploy.module.clone(), deploy.hash));
         let deployed = match self.load(entry, deploy) {
@@ -54,10 +53,9 @@ impl Shared {
         let Some(command) = &deployed.manifest().on_deploy else {
             return Ok(succeeded(identity, transaction, &plan));
         };
-        let done = run(&deployed, transaction, &on_deploy_call(&deployed, entry, command))?;
-        if let Err(CallError::Rejected { .. } | CallError::Failed(_) | CallError::Host(_)) =
-            done.result
-        {
+        let call = on_deploy_call(&deployed, entry, command);
+        let done = deployed.module.instance().execute(transaction, &call);
+        if done.result.is_err() {
             return Executed::of(identity, done);
         }
         let mut executed = succeeded(identity, done.transaction, &plan);

@@ -53,11 +53,6 @@ impl Shared {
         if rand_share(self.settings.replace_instance_share) {
             executor.live.remove(&deployed.name);
         }
-        // Before the handler runs: it may be the one that kills the process.
-        executor
-            .slot
-            .running(entry.id)
-            .map_err(|error| Stop(format!("cannot write down which command runs: {error}")))?;
         let mut transaction = self.transaction(base, entry, Arc::clone(&deployed.tables));
         let call = command_call(deployed, entry, command);
         let mut tries = 0;
