@@ -59,8 +59,8 @@ const AFTER_HELP: &str = "\
 Examples:
   chancery serve                             a server on http://127.0.0.1:7070
   chancery deploy shop.wasm                  a module into the app `main`
-  chancery command restock product=lamp count=2
-  chancery query stock product=lamp
+  chancery command buy-product product=lamp
+  chancery query stock-of product=lamp
   chancery commands --status rejected        what was refused, and why
 
 Settings: flags win over the environment (CHANCERY_SERVER, CHANCERY_APP, …), that over

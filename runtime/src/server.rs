@@ -136,6 +136,12 @@ pub fn runtime(settings: &Settings) -> io::Result<Runtime> {
 /// # Errors
 /// What a start would fail with.
 pub fn check(settings: &Settings, clock: Clock) -> Result<Summary, Error> {
+    // A misspelt directory is not one in which all is well.
+    let apps = settings.engine.data.join("apps");
+    if !apps.is_dir() {
+        let source = io::ErrorKind::NotFound.into();
+        return Err(engine::Error::Io { action: "find", path: apps, source }.into());
+    }
     let engine = Engine::open(settings.engine.clone(), clock)?;
     let apps = engine.apps();
     let apps = apps.iter().map(|app| {

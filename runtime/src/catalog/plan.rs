@@ -99,17 +99,19 @@ impl Catalog {
         if !conflicts.is_empty() {
             return Err(conflicts);
         }
+        let unchanged = before.is_some_and(|before| before.hash() == deployed.hash());
         let (manifest, nothing) = (deployed.manifest(), BTreeMap::new());
+        let on_deploy = manifest.on_deploy.as_ref().filter(|_| !unchanged);
         let old = before.map(|before| before.manifest());
         Ok(Plan {
             module: deployed.name.to_string(),
             hash: deployed.hash().to_string(),
             replaces: before.map(|before| before.hash().to_string()),
-            unchanged: before.is_some_and(|before| before.hash() == deployed.hash()),
+            unchanged,
             commands: delta(old.map_or(&nothing, |old| &old.commands), &manifest.commands),
             queries: delta(old.map_or(&nothing, |old| &old.queries), &manifest.queries),
             tables: self.table_plan(deployed),
-            on_deploy: manifest.on_deploy.as_ref().map(Name::to_string),
+            on_deploy: on_deploy.map(Name::to_string),
         })
     }
 

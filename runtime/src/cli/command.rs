@@ -29,7 +29,7 @@ use crate::value::CommandId;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  chancery command buy-product product=lamp count=2
+  chancery command add-product product=lamp name=Lamp quantity=2
   chancery command import @films.json --no-wait
   chancery command transfer from=a to=b amount=5 --basis 41 --dry-run")]
 pub(super) struct Command {
@@ -107,7 +107,9 @@ impl Command {
         match people {
             false => Ok(output.document(&answer.body)?),
             true if self.dry_run => write_dry_run(&context.client.parsed(&answer)?, output),
-            true => write_receipt(&answer, &context.client.parsed(&answer)?, output),
+            true => {
+                write_receipt(&answer, &context.client.parsed(&answer)?, &context.flags, output)
+            }
         }
     }
 
@@ -163,14 +165,22 @@ fn unwritable(error: impl std::error::Error) -> Error {
     Error::Usage { message: format!("the input cannot be sent: {error}") }
 }
 
-fn write_receipt(answer: &Answer, receipt: &Receipt, output: &mut Output<'_>) -> Result<(), Error> {
+fn write_receipt(
+    answer: &Answer,
+    receipt: &Receipt,
+    flags: &[String],
+    output: &mut Output<'_>,
+) -> Result<(), Error> {
     receipt.write_rest(output)?;
     if answer.header("idempotent-replayed") == Some("true") {
         output.line("it had been submitted before; this is the receipt it got then")?;
     }
     if !receipt.is_settled() {
-        let id = &receipt.id;
-        output.line(&format!("logged; `chancery commands {id} --wait 60` tells the outcome"))?;
+        let mut line = format!("chancery commands {} --wait 60", receipt.id);
+        for flag in flags {
+            line.extend([" ", flag]);
+        }
+        output.line(&format!("logged; `{line}` tells the outcome"))?;
     }
     Ok(())
 }

@@ -25,7 +25,7 @@ const UPLOAD_MAX: Duration = Duration::from_secs(120);
 Examples:
   chancery deploy target/wasm32-unknown-unknown/release/shop.wasm
   chancery deploy shop.wasm --app demo --name shop --check
-  chancery deploy --name shop --hash 6ca13d52ca70c883e0f0bb101e425a89e8624de51db2d2392593af6a84118090")]
+  chancery deploy --name shop --hash 6ca13d52…")]
 pub(super) struct Deploy {
     /// A component, or a core module for wasm32-unknown-unknown; 32 MiB at most,
     /// unless the server was told otherwise.

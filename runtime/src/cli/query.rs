@@ -18,8 +18,8 @@ use super::{Error, input};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  chancery query stock product=lamp
-  chancery query stock '{\"product\": \"lamp\"}' --at-least 12
+  chancery query stock-of product=lamp
+  chancery query stock-of '{\"product\": \"lamp\"}' --at-least 12
   chancery query report @filter.json --json > report.json")]
 pub(super) struct Query {
     /// The query's name.

@@ -196,7 +196,7 @@ pub enum Error {
 /// The nearest of some names, if one is near enough to be a slip.
 #[must_use]
 pub fn suggest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
-    const SIMILARITY_MIN: f64 = 0.7;
+    const SIMILARITY_MIN: f64 = 0.8;
     let scored = names.map(|candidate| (strsim::jaro_winkler(name, candidate), candidate));
     let nearest = scored.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
     (nearest.0 >= SIMILARITY_MIN).then(|| nearest.1.to_owned())

@@ -18,7 +18,7 @@ use crate::catalog::{Catalog, Deployed};
 use crate::record::{Act, Entry, Outcome, Verdict};
 use crate::recovery::step_of;
 use crate::state::{State, Step};
-use crate::value::{ChangeSet, Hash, Name, chain_of};
+use crate::value::{ChangeSet, Failure, Hash, Name, chain_of};
 use crate::wasm::Live;
 
 /// The stack of a thread that runs handlers: the guest's own 2 MiB and room for
@@ -202,6 +202,11 @@ impl Shared {
         let entry = &pending.entry;
         let redeployed = !matches!(entry.act, Act::Command(_));
         let outcome = Arc::new(executed.into_outcome(entry));
+        if let Verdict::Failed(Failure { code, message, .. }) = &outcome.verdict {
+            // The client is told; whoever runs the server wants to know as well.
+            let (app, id) = (&self.app, entry.id);
+            tracing::warn!(%app, %id, sequence = %entry.sequence, %code, %message, "failed");
+        }
         let mut progress = self.progress();
         if progress.generation != pending.generation {
             return Ok(());
