@@ -3,6 +3,9 @@
 //! Nothing is fetched: a schema that refers to another document is refused. The
 //! only module that names the validator crate.
 
+mod weight;
+
+use jsonschema::PatternOptions;
 use serde_json::Value as Json;
 
 use crate::transaction::{self, Refusal};
@@ -46,8 +49,10 @@ impl Schema {
     /// What is wrong with the schema, in words.
     pub fn compile(text: &str) -> Result<Self, String> {
         let schema: Json = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        let validator = jsonschema::validator_for(&schema);
-        validator.map(Self).map_err(|error| error.to_string())
+        weight::check(&schema)?;
+        // Linear in the text, whatever the pattern: no backtracking.
+        let options = jsonschema::options().with_pattern_options(PatternOptions::regex());
+        options.build(&schema).map(Self).map_err(|error| error.to_string())
     }
 
     /// Checks an input.
@@ -127,6 +132,22 @@ mod tests {
         let Refused::Unfit(violations) = refused else { panic!("{refused}") };
         let pointers: Vec<_> = violations.iter().map(|v| v.pointer.as_str()).collect();
         assert!(pointers.contains(&"/a/1") && pointers.contains(&""), "{violations:?}");
+    }
+
+    #[test]
+    fn i12_references_that_multiply_are_refused() {
+        let mut definitions = String::new();
+        for n in 0..60 {
+            let next = n + 1;
+            definitions += &format!(
+                r##""a{n}":{{"allOf":[{{"$ref":"#/$defs/a{next}"}},{{"$ref":"#/$defs/a{next}"}}]}},"##
+            );
+        }
+        let text = format!(r##"{{"$ref":"#/$defs/a0","$defs":{{{definitions}"a60":true}}}}"##);
+        let refused = Schema::compile(&text).unwrap_err();
+        assert!(refused.contains("written out"), "{refused}");
+        let tree = r##"{"$defs":{"t":{"properties":{"l":{"$ref":"#/$defs/t"},"r":{"$ref":"#/$defs/t"}}}},"$ref":"#/$defs/t"}"##;
+        assert!(Schema::compile(tree).is_ok(), "a tree is a schema");
     }
 
     #[test]

@@ -109,7 +109,7 @@ impl App {
         hash.update(snapshot.state.sequence().0.to_le_bytes());
         hash.update(deployed.hash().0);
         let caller = request.caller.as_deref().unwrap_or_default();
-        for text in [request.name, &request.input, caller] {
+        for text in [request.name, &request.input, caller, &request.metadata] {
             hash.update((text.len() as u64).to_le_bytes());
             hash.update(text);
         }

@@ -65,12 +65,18 @@ pub(super) fn parse(
         return Err(Problem::of_member("/unchanged", &reason));
     }
     let unchanged = unchanged.into_iter().enumerate().map(condition);
+    let unchanged: Vec<_> = unchanged.collect::<Result<_, _>>()?;
+    let basis = member("/basis", envelope.basis)?.map(Sequence);
+    if basis.is_none() && !unchanged.is_empty() {
+        // Without it the conditions would say nothing, and be taken to hold.
+        return Err(Problem::of_member("/basis", "is missing: `unchanged` since when?"));
+    }
     Ok(CommandRequest {
         id,
         name: name.ok_or_else(|| Problem::of_member("/name", "is missing"))?,
         input: envelope.input.map_or(NO_INPUT, RawValue::get).into(),
-        basis: member("/basis", envelope.basis)?.map(Sequence),
-        unchanged: unchanged.collect::<Result<_, _>>()?,
+        basis,
+        unchanged,
         caller: None,
         correlation_id: related(settings, "/correlation_id", envelope.correlation_id)?,
         causation_id: related(settings, "/causation_id", envelope.causation_id)?,
@@ -87,6 +93,9 @@ fn metadata(given: Option<&RawValue>, traceparent: Option<&str>) -> Result<Arc<s
     let Some(given) = given else {
         return Ok(bare_metadata(traceparent));
     };
+    if schema::check_json(given.get()).is_err() {
+        return Err(Problem::of_member("/metadata", "is nested too deeply"));
+    }
     let metadata = trace::metadata(given.get(), traceparent);
     metadata.ok_or_else(|| Problem::of_member("/metadata", "must be a JSON object"))
 }

@@ -9,8 +9,9 @@ use crate::key::{self, AsKey, Encode, Key, Prefix, components};
 use crate::scan::{Span, decode_key, successor};
 use crate::{Codec, Json, Order, Read, Table};
 
-/// How many rows are fetched in one call to the server, at most.
-const BATCH_ROWS_MAX: usize = 256;
+/// How many rows are fetched in one call to the server, at most: as many of the
+/// largest, of 1 MiB, as fit the 16 MiB that one call may return.
+const BATCH_ROWS_MAX: usize = 15;
 
 /// Rows of a table in the order of an index, still to be narrowed down. Made by
 /// [`Indexed::by`](crate::Indexed::by).

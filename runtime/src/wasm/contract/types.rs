@@ -174,6 +174,7 @@ pub struct Event {
     pub causation_id: Option<Arc<str>>,
     #[component(name = "module-hash")]
     pub module_hash: Arc<str>,
+    pub metadata: Arc<str>,
 }
 
 #[derive(Clone, Debug, ComponentType, Lift, Lower)]
