@@ -26,7 +26,8 @@ pub struct Machine {
     pub rustc: String,
     /// `release` or `dev`.
     pub profile: &'static str,
-    /// This commit, and whether the tree was changed.
+    /// The commit of the tree it was run in, and whether that was changed.
+    /// `cargo run` has just built that one; a binary that was kept is another.
     pub commit: String,
 }
 

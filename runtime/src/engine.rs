@@ -13,7 +13,7 @@ mod table;
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -85,6 +85,8 @@ pub struct Engine {
     reaper: Reaper,
     gates: Arc<Gates>,
     apps: RwLock<BTreeMap<Name, Arc<App>>>,
+    /// Held while an app is created, which takes some syncs.
+    creating: Mutex<()>,
     /// Held for as long as the engine lives: one server to a directory.
     _lock: File,
 }
@@ -93,11 +95,12 @@ pub struct Engine {
 #[derive(Debug)]
 struct Gates {
     queries: Semaphore,
-    /// Those that run and those that wait.
-    queries_in: Semaphore,
+    /// Those that wait for one of them.
+    queries_waiting: Semaphore,
     query_wait_max: Duration,
-    compiles: Semaphore,
-    compiles_in: Semaphore,
+    /// Shared with the threads that compile: they go on when their client goes.
+    compiles: Arc<Semaphore>,
+    compiles_in: Arc<Semaphore>,
 }
 
 /// Whether an app was there before.
@@ -119,19 +122,24 @@ impl Engine {
         let apps_directory = settings.data.join("apps");
         fs::create_dir_all(&apps_directory)
             .map_err(|source| io_error("create", &apps_directory, source))?;
+        sync(&settings.data)?;
+        sync(&apps_directory)?;
         let lock = lock(&settings.data)?;
         let host = wasm::Host::new(settings.wasm.clone())
             .map_err(|error| Error::Host(chain_of(&error)))?;
         let reaper = Reaper::start().map_err(|error| Error::Host(error.to_string()))?;
         let gates = Arc::new(Gates {
             queries: Semaphore::new(settings.queries_max),
-            queries_in: Semaphore::new(settings.queries_max + settings.queries_waiting_max),
+            queries_waiting: Semaphore::new(settings.queries_waiting_max),
             query_wait_max: settings.query_wait_max,
-            compiles: Semaphore::new(settings.compiles_max),
-            compiles_in: Semaphore::new(settings.compiles_max + settings.compiles_waiting_max),
+            compiles: Arc::new(Semaphore::new(settings.compiles_max)),
+            compiles_in: Arc::new(Semaphore::new(
+                settings.compiles_max + settings.compiles_waiting_max,
+            )),
         });
         let apps = RwLock::default();
-        let engine = Self { settings, clock, host, reaper, gates, apps, _lock: lock };
+        let creating = Mutex::default();
+        let engine = Self { settings, clock, host, reaper, gates, apps, creating, _lock: lock };
         for name in names_in(&apps_directory)? {
             let app = engine.open_app(&name)?;
             tracing::info!(app = %name, sequence = %app.snapshots().current().state.sequence(), "recovered");
@@ -145,16 +153,20 @@ impl Engine {
     /// # Errors
     /// [`Error::TooManyApps`], or what the disk refused.
     pub fn create(&self, name: &Name) -> Result<(Arc<App>, Existed), Error> {
-        let mut apps = self.write_apps();
-        if let Some(app) = apps.get(name) {
-            return Ok((Arc::clone(app), Existed::Yes));
+        // One at a time; the apps there are can be found meanwhile.
+        let _turn = self.creating.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Ok(app) = self.app(name.as_str()) {
+            return Ok((app, Existed::Yes));
         }
-        if apps.len() >= APPS_MAX {
+        if self.apps().len() >= APPS_MAX {
             return Err(Error::TooManyApps { max: APPS_MAX });
         }
-        App::create(&self.directory(name), &self.settings.log)?;
+        // It is there already if it could be made and then not opened.
+        if !self.directory(name).exists() {
+            App::create(&self.directory(name), &self.settings.log)?;
+        }
         let app = Arc::new(self.open_app(name)?);
-        apps.insert(name.clone(), Arc::clone(&app));
+        self.write_apps().insert(name.clone(), Arc::clone(&app));
         tracing::info!(app = %name, history = %app.snapshots().history(), "created");
         Ok((app, Existed::No))
     }
@@ -224,6 +236,12 @@ fn lock(data: &Path) -> Result<File, Error> {
         Err(TryLockError::WouldBlock) => Err(Error::InUse { data: data.to_owned() }),
         Err(TryLockError::Error(source)) => Err(io_error("lock", &path, source)),
     }
+}
+
+/// Makes what is in a directory survive a power cut.
+fn sync(directory: &Path) -> Result<(), Error> {
+    let synced = File::open(directory).and_then(|directory| directory.sync_all());
+    synced.map_err(|source| io_error("sync", directory, source))
 }
 
 fn names_in(directory: &Path) -> Result<Vec<Name>, Error> {

@@ -244,16 +244,17 @@ impl Lane {
     pub fn submit(&self, submission: Submission) -> Result<Ticket, Refusal> {
         let mut inbox = self.0.inbox();
         let ticket = inbox.submit(&self.0.settings, &self.0.clock, submission)?;
-        if matches!(ticket, Ticket::Flying { replayed: false, .. }) {
+        if let Ticket::Flying { replayed, .. } = &ticket {
             self.0.start_if_needed(&mut inbox);
             // Either thread waits only while it has nothing; the first to give it
             // something wakes it. Each call is a call of the system.
             let (first_pending, first_fresh) = (inbox.pending.len() == 1, inbox.fresh.len() == 1);
+            let replayed = *replayed;
             drop(inbox);
-            if first_pending {
+            if first_pending && !replayed {
                 self.0.work.notify_one();
             }
-            if first_fresh {
+            if first_fresh && !replayed {
                 self.0.fresh.notify_one();
             }
         }
@@ -297,9 +298,12 @@ impl Lane {
         self.0.settings.transaction
     }
 
-    /// What became of the entry with an id: in flight, or settled.
-    #[must_use]
-    pub fn find(&self, id: Uuid) -> Option<Ticket> {
+    /// What became of the entry with an id: in flight, settled, or none if it has
+    /// no place.
+    ///
+    /// # Errors
+    /// [`Refusal::Recovering`] while nobody can tell.
+    pub fn find(&self, id: Uuid) -> Result<Option<Ticket>, Refusal> {
         self.0.inbox().find(id)
     }
 
@@ -391,7 +395,7 @@ fn assemble(
     let end = End { last: receipts.last(), time_ms: recovered.time_ms };
     let inbox = Inbox::recovered(0, end, recovered.ids, floor, recovered.unfinished);
     let progress = Progress::at(0, recovered.state, catalog);
-    let committer = Committer::new(recovered.log, recovered.history, recovered.tail);
+    let committer = Committer::new(recovered.log, recovered.history, recovered.tail, end.last);
     let executor = Executor::new(slot, recovered.attempts);
     Shared {
         app: parts.app,

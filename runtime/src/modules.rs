@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::value::{Hash, Name};
@@ -22,6 +23,8 @@ pub struct Modules {
     host: Arc<wasm::Host>,
     /// Held weakly: the catalogs that use a module keep it.
     compiled: Mutex<HashMap<Hash, Weak<wasm::Module>>>,
+    /// Numbers the drafts of this process.
+    drafts: AtomicU64,
 }
 
 /// Why a module cannot be had.
@@ -67,7 +70,10 @@ impl Modules {
     /// [`Error::Io`].
     pub fn open(app: Name, directory: PathBuf, host: Arc<wasm::Host>) -> Result<Self, Error> {
         fs::create_dir_all(&directory).map_err(|source| io_error("create", &directory, source))?;
-        Ok(Self { app, directory, host, compiled: Mutex::default() })
+        let parent = directory.parent().unwrap_or(&directory);
+        let synced = File::open(parent).and_then(|parent| parent.sync_all());
+        synced.map_err(|source| io_error("sync", parent, source))?;
+        Ok(Self { app, directory, host, compiled: Mutex::default(), drafts: AtomicU64::new(0) })
     }
 
     /// Whose modules these are.
@@ -95,14 +101,11 @@ impl Modules {
     /// [`Error::Io`]; the module is then not kept, or kept whole.
     pub fn keep(&self, upload: &[u8]) -> Result<Hash, Error> {
         let hash = Hash::of(upload);
-        let path = self.path(hash);
-        if path.exists() {
-            return Ok(hash);
+        // A file that is damaged is written anew.
+        if self.bytes(hash).is_err() {
+            self.write(hash, upload)?;
         }
-        // Renamed into place when whole: a crash leaves no half of a module.
-        let draft = path.with_extension("draft");
-        write_synced(&draft, upload).map_err(|source| io_error("write", &draft, source))?;
-        fs::rename(&draft, &path).map_err(|source| io_error("rename", &draft, source))?;
+        // Also if it was there: whoever put it there may not have come this far.
         let synced = File::open(&self.directory).and_then(|directory| directory.sync_all());
         synced.map_err(|source| io_error("sync", &self.directory, source))?;
         Ok(hash)
@@ -139,6 +142,15 @@ impl Modules {
             return Err(Error::Damaged { path });
         }
         Ok(bytes)
+    }
+
+    /// Renamed into place when whole, from a draft that nobody else writes: a
+    /// crash leaves a module or none.
+    fn write(&self, hash: Hash, upload: &[u8]) -> Result<(), Error> {
+        let draft = self.drafts.fetch_add(1, Ordering::Relaxed);
+        let draft = self.directory.join(format!("{hash}.{draft}.draft"));
+        write_synced(&draft, upload).map_err(|source| io_error("write", &draft, source))?;
+        fs::rename(&draft, self.path(hash)).map_err(|source| io_error("rename", &draft, source))
     }
 
     fn compiled(&self, hash: Hash) -> Option<Arc<wasm::Module>> {

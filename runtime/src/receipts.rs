@@ -1,6 +1,6 @@
 //! What became of each entry, found again in the log.
 //!
-//! In memory is only where to look: twenty bytes an entry. A receipt is read
+//! In memory is only where to look: 24 bytes an entry. A receipt is read
 //! from the log, whose records carry their own checksums, so a damaged one is
 //! refused rather than served (I11).
 

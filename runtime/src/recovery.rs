@@ -93,6 +93,7 @@ impl Replay {
     fn round(&mut self, round: Round) -> Result<(), Damage> {
         let number = round.header.number;
         self.floor_ms = round.header.floor_ms;
+        self.ids.forget_below(self.floor_ms);
         for (index, record) in round.records.into_iter().enumerate() {
             let taken = match record {
                 Record::Entry(entry) => self.entry(number, entry),

@@ -5,6 +5,8 @@
 
 use serde_json::Value as Json;
 
+use crate::transaction::{self, Refusal};
+
 /// How many violations a refusal lists; the first few are what a person mends.
 const VIOLATIONS_MAX: usize = 8;
 
@@ -66,14 +68,19 @@ impl Schema {
     }
 }
 
-/// Checks that a text is one JSON document.
+/// Checks that a text is one JSON document, nested no deeper than handlers can
+/// read. What follows may then recurse over it.
 ///
 /// # Errors
 /// [`Refused::NotJson`].
 pub fn check_json(text: &str) -> Result<(), Refused> {
-    serde_json::from_str::<serde::de::IgnoredAny>(text)
-        .map(|_| ())
-        .map_err(|error| not_json(text, &error))
+    transaction::check_json(text).map_err(|refusal| match refusal {
+        Refusal::InvalidJson { offset, reason } => Refused::NotJson { reason, offset },
+        Refusal::JsonTooDeep { offset } => {
+            Refused::NotJson { reason: "nested too deeply".to_owned(), offset }
+        }
+        other => Refused::NotJson { reason: other.to_string(), offset: 0 },
+    })
 }
 
 fn parse(text: &str) -> Result<Json, Refused> {

@@ -256,7 +256,7 @@ fn i12_a_full_inbox_refuses_before_anything_is_logged() {
         let id = new_id();
         let refused = rig.submit(id, "add", &input).unwrap_err();
         assert!(matches!(refused, Refusal::Full { waiting: 8, .. }), "{refused}");
-        assert!(rig.lane.find(id).is_none());
+        assert!(rig.lane.find(id).unwrap().is_none());
         drop(hold);
         for flight in flights {
             flight.answered().await;

@@ -7,6 +7,7 @@ mod examples;
 mod generations;
 mod kill;
 mod lane;
+mod pressure;
 mod refusals;
 mod semantics;
 mod snapshots;

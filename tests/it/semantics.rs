@@ -169,7 +169,7 @@ fn i2_a_replay_is_the_same_answer_and_says_so() {
     let server = server.kill_and_restart();
     replays(&server.app());
     // Other white space and another order of members are the same command.
-    let spaced = format!(r#"{{ "input" : {{"amount":1 , "key":"a"}}, "name":"add" }}"#);
+    let spaced = r#"{ "input" : {"amount":1 , "key":"a"}, "name":"add" }"#;
     let path = format!("/commands/{}", commands[0].0);
     let replay = server.app().send("PUT", &path, &[JSON], spaced.as_bytes());
     assert_eq!((replay.status, &replay.body), (200, &originals[0].body));

@@ -10,6 +10,10 @@ use super::{Catalog, Deployed, TableRow};
 use crate::value::Name;
 use crate::wasm::Handler;
 
+/// Modules of an app, at most. Each keeps an instance of the server's pool while
+/// its app is busy.
+pub(super) const MODULES_MAX: usize = 100;
+
 /// What deploying a module changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Plan {
@@ -68,6 +72,9 @@ pub enum Conflict {
         /// Who has it.
         owner: String,
     },
+    /// As many modules as an app may have.
+    #[error("the app has {MODULES_MAX} modules, as many as it may have; remove one first")]
+    TooMany,
     /// A table with rows of a module that no longer declares it.
     #[error(
         "table `{table}` is left over from module `{of}`; say `\"adopt\": true` at the table in the \
@@ -110,6 +117,9 @@ impl Catalog {
         let mut conflicts = Vec::new();
         let own = deployed.name.as_str();
         let manifest = deployed.manifest();
+        if !self.modules.contains_key(&deployed.name) && self.modules.len() >= MODULES_MAX {
+            conflicts.push(Conflict::TooMany);
+        }
         let mut taken = |kind, name: &Name, owner: Option<&str>| match owner {
             Some(owner) if owner != own => {
                 let (name, owner) = (name.clone(), owner.to_owned());

@@ -95,6 +95,10 @@ fn settings(configuration: config::Serve) -> server::Settings {
     }
 }
 
+/// How long the process waits for its threads after everything was answered or
+/// given up.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(1);
+
 fn serve(settings: server::Settings, output: &mut Output<'_>) -> Result<(), Error> {
     let runtime = server::runtime(&settings).map_err(|error| failed(&error))?;
     let clock = Clock::system();
@@ -115,6 +119,8 @@ fn serve(settings: server::Settings, output: &mut Output<'_>) -> Result<(), Erro
         started.write(output)?;
         server.run(stop.first()).await.map_err(|error| failed(&error))
     });
+    // A handler or a disk that does not come back must not keep the process.
+    runtime.shutdown_timeout(SHUTDOWN_MAX);
     match ended? {
         Drained::Whole => tracing::info!("stopped; everything was answered"),
         Drained::CutShort => {

@@ -9,11 +9,11 @@ use super::{App, Error, suggest};
 use crate::catalog::Deployed;
 use crate::lane::{self, Flight, Submission, Ticket, fingerprint};
 use crate::receipts::{Receipt, Status};
-use crate::record::{Act, Command, Entry, Outcome, Unchanged, Verdict};
+use crate::record::{Act, Command, Entry, Keys, Outcome, Unchanged, Verdict};
 use crate::schema;
 use crate::snapshot::Snapshot;
 use crate::transaction::{Context, Transaction};
-use crate::value::{CommandId, Hash, Name, Sequence};
+use crate::value::{CommandId, Hash, Invalid, KEY_BYTES_MAX, Name, Sequence};
 
 /// How long a client that wants no outcome waits for its command to be durable
 /// before it is told that nobody knows.
@@ -94,7 +94,7 @@ impl App {
     pub fn submit(&self, request: CommandRequest) -> Result<Submitted, Error> {
         schema::check_json(&request.input)?;
         let name: Result<Name, _> = request.name.parse();
-        let known = self.lane().find(request.id.uuid()).is_some();
+        let known = self.lane().find(request.id.uuid())?.is_some();
         let fingerprint = fingerprint::of_command(&request.name, &request.input);
         // A retry gets its receipt even if the command has been removed since.
         let admitted = if known { None } else { Some(self.admit(&request)?) };
@@ -124,7 +124,7 @@ impl App {
     /// # Errors
     /// [`Error::UnknownReceipt`] if none has it.
     pub fn find(&self, id: Uuid) -> Result<Submitted, Error> {
-        match self.lane().find(id) {
+        match self.lane().find(id)? {
             Some(Ticket::Flying { flight, .. }) => Ok(Submitted::Flying { flight, replayed: true }),
             Some(Ticket::Settled(sequence)) => self.settled(id, sequence),
             None => Err(Error::UnknownReceipt { id }),
@@ -233,13 +233,20 @@ impl App {
     }
 
     /// The module version against which a command was found valid.
-    fn admit(&self, request: &CommandRequest) -> Result<Hash, Error> {
+    fn admit(&self, request: &CommandRequest) -> Result<(Name, Hash), Error> {
         let snapshot = self.snapshots().current();
         let deployed = self.command_owner(&snapshot, request)?;
         for unchanged in &request.unchanged {
             self.known_table(&snapshot, unchanged.table.as_str())?;
+            if let Keys::Prefix(prefix) = &unchanged.keys
+                && prefix.len() > KEY_BYTES_MAX
+            {
+                let reason =
+                    format!("must have at most {KEY_BYTES_MAX} bytes, not {}", prefix.len());
+                return Err(Error::Invalid(Invalid { what: "prefix", reason }));
+            }
         }
-        Ok(deployed.hash())
+        Ok((deployed.name.clone(), deployed.hash()))
     }
 
     fn command_owner<'a>(

@@ -111,13 +111,18 @@ impl App {
 
     async fn load(&self, upload: Upload) -> Result<Arc<wasm::Module>, Error> {
         let busy = || Error::Busy { what: "uploads" };
-        let gates = Arc::clone(&self.gates);
-        let _waiting = gates.compiles_in.try_acquire().map_err(|_full| busy())?;
-        let _turn = gates.compiles.acquire().await.map_err(|_closed| busy())?;
+        let waiting = Arc::clone(&self.gates.compiles_in).try_acquire_owned();
+        let waiting = waiting.map_err(|_full| busy())?;
+        let turn = Arc::clone(&self.gates.compiles).acquire_owned().await;
+        let turn = turn.map_err(|_closed| busy())?;
         let modules = Arc::clone(self.lane().modules());
-        let loaded = spawn_blocking(move || match upload {
-            Upload::Bytes(bytes) => modules.check(&bytes).map_err(Error::Upload),
-            Upload::Kept(hash) => modules.load(hash).map_err(Error::Modules),
+        let loaded = spawn_blocking(move || {
+            // Held here: compiling goes on when the client goes away.
+            let _held = (waiting, turn);
+            match upload {
+                Upload::Bytes(bytes) => modules.check(&bytes).map_err(Error::Upload),
+                Upload::Kept(hash) => modules.load(hash).map_err(Error::Modules),
+            }
         });
         loaded.await.map_err(|error| Error::Host(error.to_string()))?
     }

@@ -126,7 +126,7 @@ impl Gates {
         if let Ok(permit) = self.queries.try_acquire() {
             return Ok(permit);
         }
-        let _waiting = self.queries_in.try_acquire().map_err(|_full| busy())?;
+        let _waiting = self.queries_waiting.try_acquire().map_err(|_full| busy())?;
         let turn = tokio::time::timeout(self.query_wait_max, self.queries.acquire());
         turn.await.map_err(|_elapsed| busy())?.map_err(|_closed| busy())
     }

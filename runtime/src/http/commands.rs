@@ -215,7 +215,7 @@ fn refused(app: &App, id: CommandId, error: Error) -> Problem {
         &error,
         Error::Refused(Refusal::Recovering { .. } | Refusal::Stopped { .. } | Refusal::Draining)
     );
-    let problem = match closed && app.lane().find(id.uuid()).is_some() {
+    let problem = match closed && !matches!(app.lane().find(id.uuid()), Ok(None)) {
         true => Problem::from(error).outcome_instead(Outcome::Unknown),
         false => Problem::from(error),
     };

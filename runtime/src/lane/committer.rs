@@ -3,7 +3,7 @@
 //!
 //! While one round is being synced the next one fills: group commit.
 
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::Duration;
 
@@ -27,6 +27,10 @@ pub(super) struct Committer {
     log: Option<Box<dyn Log>>,
     history: History,
     tail: Tail,
+    /// The sequence of the next entry to be written: it names a new segment.
+    next: Sequence,
+    /// Appends that failed since one succeeded.
+    failures: u32,
 }
 
 /// What goes into one round.
@@ -40,8 +44,9 @@ struct Round {
 }
 
 impl Committer {
-    pub(super) fn new(log: Box<dyn Log>, history: History, tail: Tail) -> Self {
-        Self { log: Some(log), history, tail }
+    /// Goes on behind the last entry of a log.
+    pub(super) fn new(log: Box<dyn Log>, history: History, tail: Tail, last: Sequence) -> Self {
+        Self { log: Some(log), history, tail, next: last.next(), failures: 0 }
     }
 
     /// Appends a round. When it returns, the round is durable.
@@ -49,7 +54,6 @@ impl Committer {
         &mut self,
         floor_ms: u64,
         time_ms: u64,
-        first: Sequence,
         records: impl IntoIterator<Item = RecordRef<'a>>,
     ) -> Result<u64, log::Error> {
         let header = RoundHeader {
@@ -59,9 +63,17 @@ impl Committer {
             floor_ms,
             time_ms,
         };
-        let encoded = record::encode(&header, records);
+        let mut entries = 0;
+        let counted = records.into_iter().inspect(|record| {
+            entries += u64::from(matches!(record, RecordRef::Entry(_)));
+        });
+        let encoded = record::encode(&header, counted);
         let log = self.log.as_mut().ok_or(log::Error::Closed)?;
-        log.append(first, &encoded)?;
+        if let Err(error) = log.append(self.next, &encoded) {
+            self.failures += 1;
+            return Err(error);
+        }
+        (self.next, self.failures) = (Sequence(self.next.0 + entries), 0);
         self.tail = Tail { number: header.number, chain: encoded.chain };
         Ok(header.number)
     }
@@ -175,20 +187,20 @@ impl Shared {
         Some(Round { fresh, finished, snapshot, unshared_bytes, floor_ms, time_ms })
     }
 
-    /// A durable round: noted, published, answered, in this order, so that
-    /// whoever has a receipt can read what it says (I7).
+    /// A durable round: published, noted, answered, in this order, so that
+    /// whoever has a receipt sees its effects (I7).
     fn conclude(&self, number: u64, round: Round) {
-        let entries = round.fresh.iter().map(|fresh| &*fresh.entry);
-        let outcomes = round.finished.iter().map(|finished| &*finished.outcome);
-        self.receipts.add(number, entries, outcomes);
-        for fresh in &round.fresh {
-            fresh.flight.set_logged();
-        }
         if !round.finished.is_empty() {
             let steps = round.finished.iter();
             let steps = steps.map(|done| (done.step, Arc::clone(&done.outcome))).collect();
             let (snapshot, unshared_bytes) = (round.snapshot, round.unshared_bytes);
             self.snapshots.publish(Published { snapshot, steps, unshared_bytes });
+        }
+        let entries = round.fresh.iter().map(|fresh| &*fresh.entry);
+        let outcomes = round.finished.iter().map(|finished| &*finished.outcome);
+        self.receipts.add(number, entries, outcomes);
+        for fresh in &round.fresh {
+            fresh.flight.set_logged();
         }
         {
             let mut inbox = self.inbox();
@@ -206,12 +218,16 @@ impl Shared {
     }
 
     /// A round that failed: its outcome is unknown until the log is read again.
-    fn begin_again(&self, committer: &mut Committer, round: Round, error: &log::Error) {
+    fn begin_again(self: &Arc<Self>, committer: &mut Committer, round: Round, error: &log::Error) {
         let reason = chain_of(error);
         tracing::error!(app = %self.app, reason, "a round failed; opening the log again");
         committer.log = None;
         self.abandon(&reason);
         drop(round);
+        // A disk that reads well and writes badly would have us read for ever.
+        if committer.failures > 1 && self.wait_or_close() {
+            return;
+        }
         loop {
             match recovery::recover(&*self.storage).map_err(|error| chain_of(&error)) {
                 Ok(recovered) => match self.resume(committer, recovered) {
@@ -237,7 +253,11 @@ impl Shared {
         self.discard_progress(generation);
     }
 
-    fn resume(&self, committer: &mut Committer, recovered: Recovered) -> Result<(), String> {
+    fn resume(
+        self: &Arc<Self>,
+        committer: &mut Committer,
+        recovered: Recovered,
+    ) -> Result<(), String> {
         let before = self.snapshots.current();
         let catalog = Catalog::of(&recovered.state, &self.modules, &before.catalog);
         let catalog = Arc::new(catalog.map_err(|error| chain_of(&error))?);
@@ -247,16 +267,20 @@ impl Shared {
             let (has, had) = (state.sequence(), before.state.sequence());
             return Err(format!("the log ends at {has}, but {had} was published"));
         }
-        self.receipts.reset(recovered.index, recovered.log.reader());
         let snapshot = Snapshot { state: state.clone(), catalog: Arc::clone(&catalog) };
         self.snapshots.publish(Published { snapshot, steps: Vec::new(), unshared_bytes: 0 });
-        *committer = Committer::new(recovered.log, recovered.history, recovered.tail);
-        let mut inbox = self.inbox();
+        self.receipts.reset(recovered.index, recovered.log.reader());
         let last = self.receipts.last();
+        let failures = committer.failures;
+        *committer = Committer::new(recovered.log, recovered.history, recovered.tail, last);
+        committer.failures = failures;
+        let mut inbox = self.inbox();
         inbox.floor.at_least(recovered.floor_ms);
         *self.progress() = Progress::at(inbox.generation, state, catalog);
         let end = End { last, time_ms: recovered.time_ms };
         inbox.resume(end, recovered.ids, recovered.unfinished);
+        // The executor may have ended while the disk was silent.
+        self.start_if_needed(&mut inbox);
         self.work.notify_all();
         tracing::info!(app = %self.app, sequence = %last, "the log has been recovered");
         Ok(())
@@ -283,13 +307,10 @@ impl Shared {
             let count = executor.count(id);
             tracing::warn!(app = %self.app, %id, count, "the process died while this command ran");
             let attempt = Attempt { id, count };
-            let (floor_ms, first) = {
-                let inbox = self.inbox();
-                (inbox.floor.ms(), inbox.last().next())
-            };
+            let floor_ms = self.inbox().floor.ms();
             let mut committer = self.committer.lock().unwrap_or_else(PoisonError::into_inner);
             let time_ms = self.clock.wall_ms();
-            committer.append(floor_ms, time_ms, first, [RecordRef::Attempt(&attempt)])?;
+            committer.append(floor_ms, time_ms, [RecordRef::Attempt(&attempt)])?;
         }
         executor.clear_slot();
         Ok(())
@@ -311,14 +332,23 @@ impl Shared {
         let quiet = inbox.is_quiet();
         drop(inbox);
         self.halt(Phase::Closed);
-        self.let_go(quiet);
+        while !self.let_go(quiet) {
+            if self.clock.elapsed().saturating_sub(start) >= within + LET_GO_MAX {
+                tracing::warn!(app = %self.app, "a handler or the disk holds the lane; left as it is");
+                return;
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
     }
 
-    /// Waits for the threads to let go of the log, and marks the end as orderly
-    /// if it was.
-    fn let_go(&self, quiet: bool) {
-        let mut executor = self.executor.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut committer = self.committer.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Closes the log if the threads have let go of it, and marks the end as
+    /// orderly if it was; false if a thread has not let go yet.
+    fn let_go(&self, quiet: bool) -> bool {
+        let (Some(mut executor), Some(mut committer)) =
+            (try_lock(&self.executor), try_lock(&self.committer))
+        else {
+            return false;
+        };
         match committer.log.take().map(|log| log.close()) {
             Some(Err(error)) => {
                 tracing::warn!(app = %self.app, %error, "the log was not closed in order")
@@ -326,14 +356,23 @@ impl Shared {
             Some(Ok(())) if quiet => executor.mark_clean(),
             _ => {}
         }
+        true
+    }
+}
+
+/// How much longer than for its entries closing waits for the threads.
+const LET_GO_MAX: Duration = Duration::from_secs(6);
+
+fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
     }
 }
 
 fn append_round(committer: &mut Committer, round: &Round) -> Result<u64, log::Error> {
     let entries = round.fresh.iter().map(|fresh| RecordRef::Entry(&fresh.entry));
     let outcomes = round.finished.iter().map(|finished| RecordRef::Outcome(&finished.outcome));
-    let first_fresh = round.fresh.first().map(|fresh| &fresh.entry);
-    let first = first_fresh.or(round.finished.first().map(|finished| &finished.entry));
-    let first = first.map_or(Sequence(1), |entry| entry.sequence);
-    committer.append(round.floor_ms, round.time_ms, first, entries.chain(outcomes))
+    committer.append(round.floor_ms, round.time_ms, entries.chain(outcomes))
 }

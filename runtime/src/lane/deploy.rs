@@ -16,7 +16,7 @@ use crate::record::{Deploy, Entry, Verdict};
 use crate::state::State;
 use crate::transaction::Transaction;
 use crate::value::{Hash, Key, Name, Value, chain_of};
-use crate::wasm::{self, CallError, CommandCall};
+use crate::wasm::CommandCall;
 
 impl Shared {
     /// Puts a version of a module in place of the one before, and runs its
@@ -27,7 +27,6 @@ impl Shared {
         catalog: &Catalog,
         entry: &Entry,
         deploy: &Deploy,
-        run: impl FnOnce(&Deployed, Transaction, &CommandCall) -> Result<wasm::Executed, Stop>,
     ) -> Result<Executed, Stop> {
         let identity = Some((deploy.module.clone(), deploy.hash));
         let deployed = match self.load(entry, deploy) {
@@ -46,14 +45,17 @@ impl Shared {
             }
         };
         let mut transaction = self.transaction(base, entry, Arc::clone(&deployed.tables));
+        if plan.unchanged {
+            // The same upload twice, at the same time: its migration ran already.
+            return Ok(succeeded(identity, transaction, &plan));
+        }
         stage(&mut transaction, entry, &deployed, &plan).map_err(Stop)?;
         let Some(command) = &deployed.manifest().on_deploy else {
             return Ok(succeeded(identity, transaction, &plan));
         };
-        let done = run(&deployed, transaction, &on_deploy_call(&deployed, entry, command))?;
-        if let Err(CallError::Rejected { .. } | CallError::Failed(_) | CallError::Host(_)) =
-            done.result
-        {
+        let call = on_deploy_call(&deployed, entry, command);
+        let done = deployed.module.instance().execute(transaction, &call);
+        if done.result.is_err() {
             return Executed::of(identity, done);
         }
         let mut executed = succeeded(identity, done.transaction, &plan);
@@ -110,8 +112,10 @@ impl Shared {
     }
 
     fn load(&self, entry: &Entry, deploy: &Deploy) -> Result<Deployed, Unloadable> {
-        let module = self.modules.load(deploy.hash).map_err(|error| match error {
-            modules::Error::Refused { .. } => Unloadable::ByIt(chain_of(&error)),
+        let module = self.modules.load(deploy.hash).map_err(|error| match &error {
+            modules::Error::Refused { reason, .. } if !reason.is_transient() => {
+                Unloadable::ByIt(chain_of(&error))
+            }
             _ => Unloadable::ByUs(chain_of(&error)),
         })?;
         let row = ModuleRow { hash: deploy.hash, sequence: entry.sequence, time_ms: entry.time_ms };

@@ -16,6 +16,11 @@ use crate::transaction::{Context, Staged, Transaction};
 use crate::value::{Failure, Hash, Name};
 use crate::wasm::{self, CallError, CommandCall};
 
+/// How often a command is tried when the host has no instance for it, and how
+/// long to wait between: a second or so in all, which outlasts any query.
+const HOST_TRIES_MAX: u32 = 100;
+const HOST_WAIT: Duration = Duration::from_millis(20);
+
 /// What executing gave, before it has a place in the state.
 pub(super) struct Executed {
     pub(super) module: Option<(Name, Hash)>,
@@ -37,7 +42,7 @@ impl Shared {
         command: &Command,
     ) -> Result<Executed, Stop> {
         let entry = &*pending.entry;
-        let deployed = match admit(catalog, command, pending.admitted) {
+        let deployed = match admit(catalog, command, pending.admitted.as_ref()) {
             Ok(deployed) => deployed,
             Err(failure) => return Ok(Executed::rejected(None, failure)),
         };
@@ -48,15 +53,21 @@ impl Shared {
         if rand_share(self.settings.replace_instance_share) {
             executor.live.remove(&deployed.name);
         }
-        // Before the handler runs: it may be the one that kills the process.
-        executor
-            .slot
-            .running(entry.id)
-            .map_err(|error| Stop(format!("cannot write down which command runs: {error}")))?;
-        let transaction = self.transaction(base, entry, Arc::clone(&deployed.tables));
+        let mut transaction = self.transaction(base, entry, Arc::clone(&deployed.tables));
         let call = command_call(deployed, entry, command);
-        let done = executor.live(deployed).execute(transaction, &call);
-        Executed::of(module, done)
+        let mut tries = 0;
+        loop {
+            let done = executor.live(deployed).execute(transaction, &call);
+            // The pool may be full for a moment. The transaction is as it was.
+            let full = matches!(done.result, Err(CallError::Host(_)));
+            if !full || tries == HOST_TRIES_MAX {
+                return Executed::of(module, done);
+            }
+            tries += 1;
+            transaction = done.transaction;
+            executor.live.clear();
+            std::thread::sleep(HOST_WAIT);
+        }
     }
 
     pub(super) fn transaction(
@@ -119,11 +130,17 @@ impl Executed {
 fn admit<'a>(
     catalog: &'a Catalog,
     command: &Command,
-    admitted: Option<Hash>,
+    admitted: Option<&(Name, Hash)>,
 ) -> Result<&'a Deployed, Failure> {
     let superseded = |why: String| failure("superseded", why, None);
     let name = &command.name;
     let Some(deployed) = catalog.command(name.as_str()) else {
+        if let Some((module, _)) = admitted
+            && catalog.module(module.as_str()).is_some()
+        {
+            let why = format!("module `{module}` was deployed after this was logged, without it");
+            return Err(superseded(why));
+        }
         return Err(failure(
             "unknown-command",
             format!(
@@ -132,7 +149,7 @@ fn admit<'a>(
             None,
         ));
     };
-    if admitted != Some(deployed.hash())
+    if admitted.map(|(_, hash)| *hash) != Some(deployed.hash())
         && let Some(Err(refused)) = deployed.check_command(name.as_str(), &command.input)
     {
         let module = &deployed.name;
@@ -151,7 +168,7 @@ fn stale(base: &State, command: &Command) -> Option<Failure> {
             Keys::Prefix(prefix) => (Range::prefix(prefix), format!("a key under `{prefix}`")),
         };
         let table = &unchanged.table;
-        if base.table(table.as_str()).is_some_and(|table| table.changed_since(&range, basis)) {
+        if base.table(table.as_str()).is_none_or(|table| table.changed_since(&range, basis)) {
             let message = format!("{what} of table `{table}` has changed since {basis}");
             let details = serde_json::json!({ "table": table.as_str(), "basis": basis.0 });
             return Some(failure("stale", message, Some(details.to_string())));

@@ -15,11 +15,11 @@ use super::flight::Flight;
 use super::inbox::Pending;
 use super::poison::{ATTEMPTS_MAX, Slot};
 use crate::catalog::{Catalog, Deployed};
-use crate::record::{Act, Entry, Outcome};
+use crate::record::{Act, Entry, Outcome, Verdict};
 use crate::recovery::step_of;
 use crate::state::{State, Step};
 use crate::value::{ChangeSet, Hash, Name, chain_of};
-use crate::wasm::{CommandCall, Live};
+use crate::wasm::Live;
 
 /// The stack of a thread that runs handlers: the guest's own 2 MiB and room for
 /// the host below it, or a guest's recursion would end the process.
@@ -32,7 +32,7 @@ const CAUTION: Duration = Duration::from_secs(60);
 /// What only the executor has.
 #[derive(Debug)]
 pub(super) struct Executor {
-    pub(super) slot: Slot,
+    slot: Slot,
     attempts: HashMap<Uuid, u32>,
     cautious_until: Option<Duration>,
     generation: u64,
@@ -100,6 +100,10 @@ impl Shared {
             };
             let executed = self.execute(&mut executor, base, &catalog, &pending);
             let finished = executed.and_then(|executed| self.finish(&pending, executed));
+            if !matches!(pending.entry.act, Act::Command(_)) {
+                // Modules may have gone; their instances go back to the pool.
+                executor.live.clear();
+            }
             if let Err(Stop(reason)) = finished {
                 self.stop(reason);
             }
@@ -130,6 +134,7 @@ impl Shared {
             inbox = guard;
             if timeout.timed_out() && inbox.pending.is_empty() {
                 inbox.executor_runs = false;
+                executor.live.clear();
                 return None;
             }
         }
@@ -177,17 +182,15 @@ impl Shared {
         if died >= ATTEMPTS_MAX {
             return Ok(Executed::poisoned(died));
         }
+        // Before anything runs, be it a handler or the compiler: this entry may be
+        // the one that kills the process.
+        let noted = executor.slot.running(entry.id);
+        noted.map_err(|error| Stop(format!("cannot write down which entry runs: {error}")))?;
         match &entry.act {
             Act::Command(command) => {
                 self.execute_command(executor, base, catalog, pending, command)
             }
-            Act::Deploy(deploy) => {
-                let run = |deployed: &Deployed, transaction, call: &CommandCall| {
-                    executor.slot.running(entry.id).map_err(|error| Stop(error.to_string()))?;
-                    Ok(deployed.module.instance().execute(transaction, call))
-                };
-                self.execute_deploy(base, catalog, entry, deploy, run)
-            }
+            Act::Deploy(deploy) => self.execute_deploy(base, catalog, entry, deploy),
             Act::Remove { module } => self.execute_remove(base, catalog, entry, module),
             Act::DropTable { table } => self.execute_drop(base, catalog, entry, table),
         }
@@ -238,7 +241,13 @@ impl Shared {
 
 fn bytes_of(outcome: &Outcome) -> usize {
     const OVERHEAD_BYTES: usize = 256;
-    changes_bytes(&outcome.changes)
+    let told = match &outcome.verdict {
+        Verdict::Succeeded(value) => value.len(),
+        Verdict::Rejected(failure) | Verdict::Failed(failure) => {
+            failure.message.len() + failure.details.as_ref().map_or(0, |details| details.len())
+        }
+    };
+    told + changes_bytes(&outcome.changes)
         + outcome.events.iter().map(|event| event.data.len() + OVERHEAD_BYTES).sum::<usize>()
         + OVERHEAD_BYTES
 }

@@ -12,12 +12,15 @@ use super::flight::{Answer, Flight};
 use super::{Health, Settings};
 use crate::clock::Clock;
 use crate::ids::{Floor, Ids, OutOfWindow, Seen, time_of};
-use crate::record::{Act, Entry};
-use crate::value::{Hash, Sequence};
+use crate::record::{Act, Entry, Keys};
+use crate::value::{Hash, Name, Sequence};
 use crate::wasm;
 
 /// What an entry costs beside its input, roughly, in bytes.
 const ENTRY_OVERHEAD_BYTES: usize = 512;
+
+/// What one key or prefix that must be unchanged costs beside its text.
+const UNCHANGED_OVERHEAD_BYTES: usize = 96;
 
 /// An entry that wants a place.
 #[derive(Debug, Clone)]
@@ -30,8 +33,8 @@ pub struct Submission {
     pub fingerprint: Hash,
     /// What it does.
     pub act: Act,
-    /// The version of the module against whose schema it was checked.
-    pub admitted: Option<Hash>,
+    /// The module, and its version, against whose schema it was checked.
+    pub admitted: Option<(Name, Hash)>,
     /// A module to be kept in memory until the entry is executed.
     pub keep: Option<Arc<wasm::Module>>,
 }
@@ -126,7 +129,7 @@ pub(super) struct Pending {
     pub(super) generation: u64,
     pub(super) entry: Arc<Entry>,
     pub(super) flight: Arc<Flight>,
-    pub(super) admitted: Option<Hash>,
+    pub(super) admitted: Option<(Name, Hash)>,
     /// Held so that a module compiled at admission is there at execution.
     #[expect(dead_code, reason = "it is there to be held")]
     pub(super) keep: Option<Arc<wasm::Module>>,
@@ -239,9 +242,16 @@ impl Inbox {
         Ok(Ticket::Flying { flight, replayed: false })
     }
 
-    pub(super) fn find(&self, id: Uuid) -> Option<Ticket> {
-        let seen = self.ids.get(id, time_of(id))?;
-        Some(self.ticket(id, seen))
+    /// What is known of an id. While the log is read again nobody can tell of one
+    /// that was sequenced whether it is in it.
+    pub(super) fn find(&self, id: Uuid) -> Result<Option<Ticket>, Refusal> {
+        let Some(seen) = self.ids.get(id, time_of(id)) else {
+            return Ok(None);
+        };
+        match &self.phase {
+            Phase::Recovering(reason) => Err(Refusal::Recovering { reason: reason.clone() }),
+            _ => Ok(Some(self.ticket(id, seen))),
+        }
     }
 
     /// Takes entries that have been answered out of the inbox.
@@ -344,7 +354,7 @@ impl Inbox {
     fn fly(
         &mut self,
         entry: &Arc<Entry>,
-        admitted: Option<Hash>,
+        admitted: Option<(Name, Hash)>,
         keep: Option<Arc<wasm::Module>>,
     ) -> Arc<Flight> {
         let flight = Arc::new(Flight::new(entry.id, entry.sequence));
@@ -401,9 +411,19 @@ impl Inbox {
 }
 
 fn bytes_of(act: &Act) -> usize {
-    let input = match act {
-        Act::Command(command) => command.input.len() + command.metadata.len(),
-        _ => 0,
+    let Act::Command(command) = act else {
+        return ENTRY_OVERHEAD_BYTES;
     };
-    input + ENTRY_OVERHEAD_BYTES
+    let optional = |text: &Option<Arc<str>>| text.as_ref().map_or(0, |text| text.len());
+    let unchanged = command.unchanged.iter().map(|unchanged| match &unchanged.keys {
+        Keys::One(key) => key.as_str().len() + UNCHANGED_OVERHEAD_BYTES,
+        Keys::Prefix(prefix) => prefix.len() + UNCHANGED_OVERHEAD_BYTES,
+    });
+    ENTRY_OVERHEAD_BYTES
+        + command.input.len()
+        + command.metadata.len()
+        + command.correlation_id.len()
+        + optional(&command.caller)
+        + optional(&command.causation_id)
+        + unchanged.sum::<usize>()
 }

@@ -96,9 +96,8 @@ fn i12_results_over_their_limit_are_failures() {
     let text = "x".repeat((1 << 20) - 100);
     let reply = site.app.command("echo", &json!(text));
     assert_names(&problem(&reply, 500, "output-too-large"), &["the limit is 1048576", "`echo`"]);
-    for n in 0..18 {
-        site.app.succeed("put", &json!({ "key": n.to_string(), "value": text }));
-    }
+    // 170 times 100,000 bytes are a little over 16 MiB.
+    site.app.succeed("fill", &json!({ "prefix": "", "count": 170, "bytes": 100_000 }));
     let reply = site.app.query("list", &json!({ "prefix": "" }));
     assert_names(&problem(&reply, 500, "output-too-large"), &["16777216", "`list`"]);
     site.assert_unharmed();
