@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::client::Client;
 use crate::workspace::Workspace;
@@ -103,10 +103,15 @@ impl Server {
         self.child.id()
     }
 
-    /// Ends it with SIGKILL: it learns nothing of it and can do nothing about it.
+    /// Ends it with SIGKILL: it learns nothing of it and can do nothing about it. One
+    /// that has ended by itself was not killed, and that is an error.
     pub(crate) fn kill(&mut self) -> Result<()> {
+        if let Some(status) = self.child.try_wait()? {
+            bail!("the server had ended by itself before, with {status}");
+        }
         self.child.kill()?;
-        self.child.wait()?;
+        let status = self.child.wait()?;
+        ensure!(status.code().is_none(), "the server was to be killed and ended with {status}");
         Ok(())
     }
 
