@@ -78,7 +78,7 @@ fn what_is_only_logged_says_how_to_learn_the_outcome() {
         id         01939d3c-1f5e-7cc2-a1a6-0d6f3cb9a3d1
         entry      12, command buy
         status     accepted
-        logged; `chancery commands 01939d3c-1f5e-7cc2-a1a6-0d6f3cb9a3d1 --wait 60` tells the outcome
+        logged; `chancery commands 01939d3c-1f5e-7cc2-a1a6-0d6f3cb9a3d1 --wait 60 --app shop` tells the outcome
         ");
     assert!(sent.contains("prefer: respond-async\r\n"), "{sent}");
 }
