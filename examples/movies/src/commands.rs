@@ -70,7 +70,7 @@ fn is_same(one: &Movie, other: &Movie) -> bool {
     (&one.title, &one.released, &one.director) == (&other.title, &other.released, &other.director)
 }
 
-/// Title and year in lower case, such as `rear-window-1954`.
+/// Title and year in lower case, such as `gone-with-the-wind-1939`.
 fn key(movie: &Movie) -> String {
     let title = movie.title.as_deref().unwrap_or("untitled");
     let mut slug = String::new();
@@ -92,7 +92,7 @@ fn key(movie: &Movie) -> String {
 /// Adds a rating to a movie.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct RateMovie {
-    /// The movie's key, such as `rear-window-1954`.
+    /// The movie's key, such as `gone-with-the-wind-1939`.
     pub key: String,
     /// From 0 to 10.
     #[schemars(range(min = 0, max = 10))]

@@ -25,7 +25,7 @@ app! {
     pub struct Movies;
 
     tables {
-        /// Movies by title and year, such as `rear-window-1954`.
+        /// Movies by title and year, such as `gone-with-the-wind-1939`.
         MOVIES,
     }
     queries { movie, by_genre, top_rated, by_year, stats }

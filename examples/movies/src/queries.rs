@@ -13,7 +13,7 @@ use crate::{ANY_GENRE, BY_GENRE, BY_RATING, MOVIES, Movie, unknown_movie};
 /// Shows a movie.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct MovieByKey {
-    /// The movie's key, such as `rear-window-1954`.
+    /// The movie's key, such as `gone-with-the-wind-1939`.
     pub key: String,
 }
 
