@@ -5,6 +5,8 @@
 //!
 //! - [`value`]: names, keys, values, change sets: the words of the data model.
 //! - [`clock`]: the one place that asks the time.
+//! - [`disk`]: files and directories, and what a crash leaves of them.
+//! - [`pages`]: one redb file on a disk.
 //! - [`state`]: tables as persistent maps of packed blocks.
 //! - [`transaction`]: staged changes over a state.
 //! - [`record`]: the bytes of the log, without I/O.
@@ -28,12 +30,14 @@ pub mod catalog;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod disk;
 pub mod engine;
 pub mod http;
 pub mod ids;
 pub mod lane;
 pub mod log;
 pub mod modules;
+pub mod pages;
 pub mod receipts;
 pub mod record;
 pub mod recovery;

@@ -26,7 +26,12 @@ const FENCES: &[(&str, &[&str], &str)] = &[
     ("im", &["state"], "persistent maps; nobody else knows what a table is made of"),
     ("jiff", &["http"], "times as people read them"),
     ("jsonschema", &["schema"], "inputs are checked in one place"),
-    ("redb", &["log"], "files; everybody else has rounds"),
+    (
+        "redb",
+        &["pages", "log", "checkpoint"],
+        "files of pages; everybody else has rounds and states",
+    ),
+    ("rustix", &["disk"], "how much room there is"),
     (
         "serde_json",
         &["catalog", "cli", "http", "lane", "schema", "transaction", "wasm/manifest"],
