@@ -9,10 +9,14 @@
 //! - What was written to a file is there after a crash once [`File::sync`] has
 //!   returned `Ok`; before that, any part of it may be, down to single sectors of
 //!   512 bytes, in any order. The same holds for its length.
+//! - A write that is cut off changes no sector that it does not touch.
 //! - Which names a directory has is there after a crash once [`Disk::sync_directory`]
 //!   has returned `Ok`; before that, any of the changes may be. A rename is atomic.
 //! - A sync that failed says nothing about what is on disk, and the next one that
 //!   succeeds does not make up for it.
+//! - What was written can be read back until the machine loses power, synced or not. So
+//!   a killed process loses nothing it wrote, and nothing that is read is known to be
+//!   durable for that.
 //!
 //! This module knows nothing of what is in the files.
 

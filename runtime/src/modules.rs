@@ -3,26 +3,30 @@
 //! A module is a file named after the SHA-256 of its bytes, written and synced
 //! before any entry of the log names it, and checked against its name whenever
 //! it is read. Files are never changed or removed: every version stays for
-//! rollback. Compiled modules live as long as something uses them.
+//! rollback. Compiled modules are the host's, for as long as something uses them.
 
-use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::{self, Write};
+#[cfg(test)]
+mod tests;
+
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use crate::disk::{self, Disk};
 use crate::value::{Hash, Name};
 use crate::wasm;
+
+/// What a file is called while it is written.
+const DRAFT: &str = "draft";
 
 /// The modules of one app.
 #[derive(Debug)]
 pub struct Modules {
+    disk: Arc<dyn Disk>,
     app: Name,
     directory: PathBuf,
     host: Arc<wasm::Host>,
-    /// Held weakly: the catalogs that use a module keep it.
-    compiled: Mutex<HashMap<Hash, Weak<wasm::Module>>>,
     /// Numbers the drafts of this process.
     drafts: AtomicU64,
 }
@@ -64,16 +68,28 @@ pub enum Error {
 
 impl Modules {
     /// The modules of an app, kept in a directory that is created if it is not
-    /// there.
+    /// there. Removes what a crash left half written.
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn open(app: Name, directory: PathBuf, host: Arc<wasm::Host>) -> Result<Self, Error> {
-        fs::create_dir_all(&directory).map_err(|source| io_error("create", &directory, source))?;
-        let parent = directory.parent().unwrap_or(&directory);
-        let synced = File::open(parent).and_then(|parent| parent.sync_all());
-        synced.map_err(|source| io_error("sync", parent, source))?;
-        Ok(Self { app, directory, host, compiled: Mutex::default(), drafts: AtomicU64::new(0) })
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        app: Name,
+        directory: PathBuf,
+        host: Arc<wasm::Host>,
+    ) -> Result<Self, Error> {
+        let created = disk::create_directories(&*disk, &directory);
+        created.map_err(|source| io_error("create", &directory, source))?;
+        // Also if it was there: whoever created it may not have come this far.
+        let parent = disk::parent(&directory);
+        disk.sync_directory(parent).map_err(|source| io_error("sync", parent, source))?;
+        let names = disk.list(&directory).map_err(|source| io_error("list", &directory, source))?;
+        for path in names {
+            if path.extension().is_some_and(|extension| extension == DRAFT) {
+                disk.remove(&path).map_err(|source| io_error("remove", &path, source))?;
+            }
+        }
+        Ok(Self { disk, app, directory, host, drafts: AtomicU64::new(0) })
     }
 
     /// Whose modules these are.
@@ -87,12 +103,7 @@ impl Modules {
     /// # Errors
     /// Why the upload is refused.
     pub fn check(&self, upload: &[u8]) -> Result<Arc<wasm::Module>, wasm::Refused> {
-        if let Some(module) = self.compiled(Hash::of(upload)) {
-            return Ok(module);
-        }
-        let module = self.host.load(upload)?;
-        self.remember(&module);
-        Ok(module)
+        self.host.load(upload)
     }
 
     /// Makes the bytes of a module durable, so that the log may name it.
@@ -106,7 +117,7 @@ impl Modules {
             self.write(hash, upload)?;
         }
         // Also if it was there: whoever put it there may not have come this far.
-        let synced = File::open(&self.directory).and_then(|directory| directory.sync_all());
+        let synced = self.disk.sync_directory(&self.directory);
         synced.map_err(|source| io_error("sync", &self.directory, source))?;
         Ok(hash)
     }
@@ -116,13 +127,8 @@ impl Modules {
     /// # Errors
     /// [`Error`].
     pub fn load(&self, hash: Hash) -> Result<Arc<wasm::Module>, Error> {
-        if let Some(module) = self.compiled(hash) {
-            return Ok(module);
-        }
         let bytes = self.bytes(hash)?;
-        let module = self.host.load(&bytes).map_err(|reason| Error::Refused { hash, reason })?;
-        self.remember(&module);
-        Ok(module)
+        self.host.load(&bytes).map_err(|reason| Error::Refused { hash, reason })
     }
 
     /// The bytes of a module that was kept.
@@ -131,7 +137,7 @@ impl Modules {
     /// [`Error`].
     pub fn bytes(&self, hash: Hash) -> Result<Vec<u8>, Error> {
         let path = self.path(hash);
-        let bytes = match fs::read(&path) {
+        let bytes = match disk::read(&*self.disk, &path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(Error::Unknown(hash));
@@ -148,31 +154,15 @@ impl Modules {
     /// crash leaves a module or none.
     fn write(&self, hash: Hash, upload: &[u8]) -> Result<(), Error> {
         let draft = self.drafts.fetch_add(1, Ordering::Relaxed);
-        let draft = self.directory.join(format!("{hash}.{draft}.draft"));
-        write_synced(&draft, upload).map_err(|source| io_error("write", &draft, source))?;
-        fs::rename(&draft, self.path(hash)).map_err(|source| io_error("rename", &draft, source))
-    }
-
-    fn compiled(&self, hash: Hash) -> Option<Arc<wasm::Module>> {
-        let compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
-        compiled.get(&hash).and_then(Weak::upgrade)
-    }
-
-    fn remember(&self, module: &Arc<wasm::Module>) {
-        let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
-        compiled.retain(|_, module| module.strong_count() > 0);
-        compiled.insert(module.hash(), Arc::downgrade(module));
+        let draft = self.directory.join(format!("{hash}.{draft}.{DRAFT}"));
+        let path = self.path(hash);
+        let written = disk::write_whole(&*self.disk, &path, &draft, upload);
+        written.map_err(|source| io_error("write", &path, source))
     }
 
     fn path(&self, hash: Hash) -> PathBuf {
         self.directory.join(format!("{hash}.wasm"))
     }
-}
-
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 fn io_error(action: &'static str, path: &Path, source: io::Error) -> Error {

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use redb::{Builder, Database, Durability, ReadTransaction, ReadableDatabase, WriteTransaction};
 
-use self::backend::{Backend, Overlay};
+use self::backend::{Backend, Failure, Overlay};
 use crate::disk::{Disk, How, write_in_place};
 
 /// Why a file refused.
@@ -60,7 +60,19 @@ pub enum Error {
 /// An open file.
 pub struct Pages {
     path: PathBuf,
-    database: Database,
+    /// None only while this is dropped.
+    database: Option<Database>,
+    /// What the file did not do.
+    failure: Failure,
+}
+
+/// A file that was opened without being touched.
+#[derive(Debug)]
+pub struct Aside {
+    /// The file, to be read.
+    pub pages: Pages,
+    /// Whether it was closed cleanly; if not, the file itself still needs its repair.
+    pub was_clean: bool,
 }
 
 impl Pages {
@@ -70,11 +82,13 @@ impl Pages {
     /// # Errors
     /// [`Error::Failed`].
     pub fn create(disk: &dyn Disk, path: &Path, cache_bytes: usize) -> Result<Self, Error> {
+        let failure = Failure::default();
         let file = disk.open(path, How::Create).map_err(|error| failed(path, "create", error))?;
         let database = guarded(path, "create", || {
-            Ok(Builder::new().set_cache_size(cache_bytes).create_with_backend(Backend(file))?)
+            let backend = Backend::new(file, failure.clone());
+            Ok(Builder::new().set_cache_size(cache_bytes).create_with_backend(backend)?)
         })?;
-        Ok(Self { path: path.into(), database })
+        Ok(Self { path: path.into(), database: Some(database), failure })
     }
 
     /// Opens a file to write to it. If it was not closed cleanly, it is repaired
@@ -92,6 +106,7 @@ impl Pages {
             }
             Err(error) => return Err(error),
         }
+        let failure = Failure::default();
         let file = disk.open(path, How::Write).map_err(|error| failed(path, "open", error))?;
         let place = path.display().to_string();
         let database = guarded(path, "open", || {
@@ -100,9 +115,9 @@ impl Pages {
                 let percent = (repair.progress() * 100.0).round();
                 tracing::info!(file = place, percent, "repairing after an unclean stop");
             });
-            Ok(builder.create_with_backend(Backend(file))?)
+            Ok(builder.create_with_backend(Backend::new(file, failure.clone()))?)
         })?;
-        Ok(Self { path: path.into(), database })
+        Ok(Self { path: path.into(), database: Some(database), failure })
     }
 
     /// Opens a file to read it, and never writes to it.
@@ -111,6 +126,7 @@ impl Pages {
     /// [`Error::Unclean`] if it needs a repair, [`Error::Missing`],
     /// [`Error::Damaged`], [`Error::Failed`].
     pub fn open_clean(disk: &dyn Disk, path: &Path, cache_bytes: usize) -> Result<Self, Error> {
+        let failure = Failure::default();
         let file = disk.open(path, How::Read).map_err(|error| failed(path, "open", error))?;
         // redb would take an empty file for one that is to be created.
         if file.is_empty().map_err(|error| failed(path, "open", error))? {
@@ -121,7 +137,29 @@ impl Pages {
             builder.set_cache_size(cache_bytes).set_repair_callback(redb::RepairSession::abort);
             Ok(builder.create_with_backend(Overlay::new(file))?)
         })?;
-        Ok(Self { path: path.into(), database })
+        Ok(Self { path: path.into(), database: Some(database), failure })
+    }
+
+    /// Opens a file to read it, and never writes to it. If it was not closed cleanly,
+    /// what a repair would make of it is made in memory, which reads all of it.
+    ///
+    /// # Errors
+    /// [`Error::Missing`], [`Error::Damaged`], [`Error::Failed`].
+    pub fn open_aside(disk: &dyn Disk, path: &Path, cache_bytes: usize) -> Result<Aside, Error> {
+        match Self::open_clean(disk, path, cache_bytes) {
+            Ok(pages) => return Ok(Aside { pages, was_clean: true }),
+            Err(Error::Unclean { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        let file = disk.open(path, How::Read).map_err(|error| failed(path, "open", error))?;
+        let database = guarded(path, "open", || {
+            let mut builder = Builder::new();
+            builder.set_cache_size(cache_bytes);
+            Ok(builder.create_with_backend(Overlay::new(file))?)
+        })?;
+        let pages =
+            Self { path: path.into(), database: Some(database), failure: Failure::default() };
+        Ok(Aside { pages, was_clean: false })
     }
 
     /// Reads, as of the last commit.
@@ -133,7 +171,7 @@ impl Pages {
         operation: &'static str,
         read: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, Error> {
-        self.guarded(operation, || read(&self.database.begin_read()?))
+        self.guarded(operation, || read(&self.database()?.begin_read()?))
     }
 
     /// Writes in one transaction, which is durable when `Ok`. When `Err`, whether it
@@ -152,7 +190,7 @@ impl Pages {
         write: impl FnOnce(&WriteTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, Error> {
         self.guarded(operation, || {
-            let mut transaction = self.database.begin_write()?;
+            let mut transaction = self.database()?.begin_write()?;
             transaction.set_durability(Durability::Immediate)?;
             transaction.set_two_phase_commit(true);
             let written = write(&transaction)?;
@@ -178,19 +216,46 @@ impl Pages {
     ///
     /// # Errors
     /// [`Error`] if it is not known to be closed cleanly.
-    pub fn close(self, disk: &dyn Disk) -> Result<(), Error> {
-        let Self { path, database } = self;
-        guarded(&path, "close", || {
-            drop(database);
-            Ok(())
-        })?;
-        Self::open_clean(disk, &path, 0).map(drop)
+    pub fn close(mut self, disk: &dyn Disk) -> Result<(), Error> {
+        self.drop_database()?;
+        if let Some(failure) = self.failure.get() {
+            return Err(failed(&self.path, "close", failure.to_owned()));
+        }
+        Self::open_clean(disk, &self.path, 0).map(drop)
+    }
+
+    /// Remembers that the file was given another name meanwhile.
+    pub fn renamed(&mut self, path: &Path) {
+        self.path = path.into();
     }
 
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    fn database(&self) -> Result<&Database, redb::Error> {
+        self.database.as_ref().ok_or(redb::Error::DatabaseClosed)
+    }
+
+    fn drop_database(&mut self) -> Result<(), Error> {
+        let database = self.database.take();
+        guarded(&self.path, "close", || {
+            drop(database);
+            Ok(())
+        })
+    }
+}
+
+impl Drop for Pages {
+    fn drop(&mut self) {
+        // redb commits when it is dropped, even what was only read, and can panic at it
+        // if the file is damaged. Nothing depends on that commit but the time that the
+        // next opening takes; whoever wants to know whether it succeeded calls `close`.
+        if let Err(error) = self.drop_database() {
+            tracing::warn!(%error, "not closed cleanly");
+        }
     }
 }
 

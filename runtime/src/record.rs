@@ -52,6 +52,7 @@
 //! | 2 deploy: module text, hash (32) | empty |
 //! | 3 remove: module text | empty |
 //! | 4 drop table: table text | empty |
+//! | 5 erase: sequence u64 | empty |
 //!
 //! An *unchanged* is a table text, then 1 and a key text, or 2 and a prefix text.
 //!
@@ -64,8 +65,8 @@
 //!
 //! The head of an attempt is an id and the count u32; its body is empty.
 //!
-//! A value is 1 and JSON text, or 2 and bytes. Acts 5 and up are free for
-//! projection swaps, parks, resumes, skips and erasures.
+//! A value is 1 and JSON text, or 2 and bytes. Acts 6 and up are free for
+//! projection swaps, parks, resumes and skips.
 //!
 //! # What the checksums promise
 //!
@@ -79,11 +80,13 @@
 //!
 //! [`decode`] checks all of it: checksums of header, frames and heads, hashes of
 //! bodies, and that nothing is left over. An unknown version, kind, flag or tag is
-//! refused (I11). Erased bodies are refused by [`decode`] and the `find` functions,
-//! with a message that says so, until erasure is a feature; [`peek`] reads over them.
+//! refused (I11). Of an erased record, [`decode`] and the `find` functions give what
+//! its head says, placeholders for the rest, and that it was erased. Only records
+//! with a body can be erased: an empty one that has the flag is refused.
 
 pub(crate) mod bytes;
 mod entry;
+mod erase;
 mod frame;
 mod outcome;
 mod round;
@@ -98,6 +101,7 @@ use uuid::Uuid;
 
 use crate::value::{ChangeSet, Event, Failure, Hash, History, Key, Name, Sequence, Value};
 
+pub use self::erase::erase;
 pub use self::frame::header;
 pub use self::round::{decode, encode, find_entry, find_outcome, peek};
 
@@ -119,6 +123,10 @@ pub struct Entry {
     pub fingerprint: Hash,
     /// What is to be done.
     pub act: Act,
+    /// Whether the body was erased. What was in it is then a placeholder: the input
+    /// is `null`, the metadata `{}`, the correlation id the id's text, nothing the
+    /// rest. Only reading gives such a value; it cannot be encoded.
+    pub erased: bool,
 }
 
 /// What an entry does.
@@ -137,6 +145,11 @@ pub enum Act {
     DropTable {
         /// The table.
         table: Name,
+    },
+    /// Erases the bodies of a command and of its outcome.
+    Erase {
+        /// The command's.
+        sequence: Sequence,
     },
 }
 
@@ -207,6 +220,11 @@ pub struct Outcome {
     pub events: Vec<Event>,
     /// How long the handler ran.
     pub elapsed_us: u64,
+    /// Whether the body was erased. What was in it is then a placeholder: the result
+    /// or an event's data is `null`, a failure's message `erased`, and the changes are
+    /// none, which is **not** what the entry changed. Only reading gives such a
+    /// value; it cannot be encoded.
+    pub erased: bool,
 }
 
 /// How an entry ended.
@@ -294,6 +312,26 @@ pub struct Round {
     pub records: Vec<Record>,
     /// The chain after it.
     pub chain: Hash,
+}
+
+/// What the head of a record with a body tells, enough to choose what to erase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordHead {
+    /// What it is.
+    pub kind: RecordKind,
+    /// Its entry's sequence.
+    pub sequence: Sequence,
+    /// The id, if it is an entry.
+    pub id: Option<Uuid>,
+}
+
+/// A kind of record that has a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordKind {
+    /// Something to do.
+    Entry,
+    /// What came of it.
+    Outcome,
 }
 
 /// Why some bytes are not the round they were taken for.

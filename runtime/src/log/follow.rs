@@ -1,4 +1,5 @@
-//! What makes one round follow another: number, history, chain, floor, sequences.
+//! What makes one round follow another: number, history, chain, floor, times,
+//! sequences.
 //!
 //! Used at both ends, when a round is appended and when it is read back, whatever
 //! it is kept in. Knows nothing of files.
@@ -6,7 +7,7 @@
 use crate::record::{Damage, Record, Round, RoundHeader, decode};
 use crate::value::{History, Sequence};
 
-use super::Tail;
+use super::{Start, Tail};
 
 /// Reads a log's rounds in order and refuses one that does not follow.
 #[derive(Debug)]
@@ -14,15 +15,23 @@ pub(crate) struct Follower {
     history: History,
     tail: Tail,
     floor_ms: u64,
+    time_ms: u64,
     entry: Sequence,
-    outcome: Sequence,
+    /// None until the first is read, where reading does not begin at a [`Start`].
+    outcome: Option<Sequence>,
 }
 
 impl Follower {
-    /// At the beginning of a history.
-    pub(crate) fn new(history: History) -> Self {
-        let (entry, outcome) = (Sequence(0), Sequence(0));
-        Self { history, tail: Tail::START, floor_ms: 0, entry, outcome }
+    /// At a boundary of which all is known.
+    pub(crate) fn new(start: &Start) -> Self {
+        let Start { history, tail, floor_ms, time_ms, entry, outcome } = *start;
+        Self { history, tail, floor_ms, time_ms, entry, outcome: Some(outcome) }
+    }
+
+    /// After this tail, where the next entry has this sequence, and no more is known.
+    pub(crate) fn after(history: History, tail: Tail, next: Sequence) -> Self {
+        let entry = Sequence(next.0.saturating_sub(1));
+        Self { history, tail, floor_ms: 0, time_ms: 0, entry, outcome: None }
     }
 
     /// Decodes the next round, and checks that it is the next.
@@ -36,10 +45,15 @@ impl Follower {
                 "its floor of {now} ms is below the {before} before it"
             )));
         }
-        self.check_sequences(&round.records)?;
+        self.check_records(&round.records)?;
         self.floor_ms = header.floor_ms;
         self.tail = Tail { number: header.number, chain: round.chain };
         Ok(round)
+    }
+
+    /// Goes on with the rounds of another history, after a restore.
+    pub(crate) fn continue_as(&mut self, history: History) {
+        self.history = history;
     }
 
     pub(crate) fn history(&self) -> History {
@@ -50,17 +64,32 @@ impl Follower {
         self.tail
     }
 
+    pub(crate) fn floor_ms(&self) -> u64 {
+        self.floor_ms
+    }
+
     /// The sequence that the next entry has.
     pub(crate) fn next_sequence(&self) -> Sequence {
         self.entry.next()
     }
 
     /// I4: sequences have no gaps, and the entries with an outcome are a prefix.
-    fn check_sequences(&mut self, records: &[Record]) -> Result<(), Damage> {
+    fn check_records(&mut self, records: &[Record]) -> Result<(), Damage> {
         for (index, record) in records.iter().enumerate() {
             let (last, found, what) = match record {
-                Record::Entry(entry) => (&mut self.entry, entry.sequence, "entry"),
-                Record::Outcome(outcome) => (&mut self.outcome, outcome.sequence, "outcome"),
+                Record::Entry(entry) => {
+                    if entry.time_ms < self.time_ms {
+                        let (now, before) = (entry.time_ms, self.time_ms);
+                        let what = format!("its time of {now} ms is below the {before} before it");
+                        return Err(Damage { offset: 0, record: Some(index), what });
+                    }
+                    self.time_ms = entry.time_ms;
+                    (&mut self.entry, entry.sequence, "entry")
+                }
+                Record::Outcome(outcome) => {
+                    let before = Sequence(outcome.sequence.0.saturating_sub(1));
+                    (self.outcome.get_or_insert(before), outcome.sequence, "outcome")
+                }
                 Record::Attempt(_) => continue,
             };
             if found != last.next() {
@@ -69,11 +98,12 @@ impl Follower {
             }
             *last = found;
         }
-        if self.outcome > self.entry {
-            let what = format!("there is an outcome {} but no entry for it", self.outcome);
-            return Err(in_header(what));
+        match self.outcome {
+            Some(outcome) if outcome > self.entry => {
+                Err(in_header(format!("there is an outcome {outcome} but no entry for it")))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

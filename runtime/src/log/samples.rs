@@ -1,7 +1,7 @@
 //! Rounds that follow each other, for tests of logs.
 
-use crate::log::{Error, Log, Opened, Storage, Tail};
-use crate::record::samples::{HISTORY, header, pair};
+use crate::log::{Error, Log, Opened, Start, Storage, Tail};
+use crate::record::samples::{HISTORY, entry, header, pair};
 use crate::record::{Encoded, Record, RecordRef, Round, RoundHeader, encode};
 use crate::value::Sequence;
 
@@ -26,14 +26,36 @@ pub(crate) fn append_to(log: &mut dyn Log, last: u64) -> Result<(), Error> {
     Ok(())
 }
 
-/// Opens a log and keeps what it visited.
+/// Opens a log from its beginning and keeps what it visited.
 pub(crate) fn open(storage: &dyn Storage) -> Result<(Opened, Vec<Round>), Error> {
+    open_from(storage, None)
+}
+
+/// Opens a log and keeps what it visited.
+pub(crate) fn open_from(
+    storage: &dyn Storage,
+    from: Option<&Start>,
+) -> Result<(Opened, Vec<Round>), Error> {
     let mut rounds = Vec::new();
-    let opened = storage.open(&mut |round, _| {
+    let opened = storage.open(from, &mut |round, _| {
         rounds.push(round);
         Ok(())
     })?;
     Ok((opened, rounds))
+}
+
+/// The boundary after this round, in a log of rounds that [`append_to`] appends.
+pub(crate) fn start_after(number: u64) -> Start {
+    let mut tail = Tail::START;
+    for _ in 0..number {
+        tail = Tail { number: tail.number + 1, chain: round(tail).chain };
+    }
+    let (floor_ms, time_ms) = match number {
+        0 => (0, 0),
+        _ => (header().floor_ms, entry(number).time_ms),
+    };
+    let (entry, outcome) = (Sequence(number), Sequence(number));
+    Start { history: HISTORY, tail, floor_ms, time_ms, entry, outcome }
 }
 
 /// Whether these are the rounds that [`append_to`] appends up to this one.

@@ -4,9 +4,10 @@ use std::thread;
 
 use super::follow::Follower;
 use super::memory::Fault;
-use super::samples::{append_to, are_rounds_to, open, round, round_of};
+use super::samples::{append_to, are_rounds_to, open, open_from, round, round_of, start_after};
 use super::segments::Limits;
 use super::*;
+use crate::disk::Files;
 use crate::record::samples::{HISTORY, entry, header, outcome};
 use crate::record::{Record, RecordRef, RoundHeader, encode};
 
@@ -14,7 +15,7 @@ use crate::record::{Record, RecordRef, RoundHeader, encode};
 fn each_storage(test: impl Fn(&dyn Storage)) {
     test(&Memory::new(HISTORY));
     let dir = tempfile::tempdir().unwrap();
-    let segments = Segments::new(dir.path().join("log"), Limits::default());
+    let segments = Segments::new(Arc::new(Files), dir.path().join("log"), Limits::default());
     segments.create(HISTORY).unwrap();
     test(&segments);
 }
@@ -57,12 +58,70 @@ fn a_reader_does_not_keep_a_dropped_log_open() {
         let mut log = open(storage).unwrap().0.log;
         append_to(&mut *log, 1).unwrap();
         let reader = log.reader();
-        assert!(matches!(open(storage), Err(Error::InUse { .. })));
         drop(log);
         let (opened, _) = open(storage).unwrap();
         assert!(matches!(reader.round(1), Ok(_) | Err(Error::Closed)));
         assert!(opened.log.reader().round(1).is_ok());
     });
+}
+
+#[test]
+fn a_log_is_read_on_from_a_start_and_trimmed_below_it() {
+    each_storage(|storage| {
+        let mut log = open(storage).unwrap().0.log;
+        for last in [2, 4, 5] {
+            append_to(&mut *log, last).unwrap();
+            log.seal().unwrap();
+        }
+        append_to(&mut *log, 6).unwrap();
+        let infos = log.upkeep().segments();
+        let seen = infos.iter().map(|info| (info.first_round, info.first_sequence.0));
+        assert!(seen.eq([(1, 1), (3, 3), (5, 5), (6, 6)]));
+        let sealed = infos.iter().map(|info| info.is_sealed);
+        assert!(sealed.eq([true, true, true, false]));
+
+        log.upkeep().erase(3, &|head| head.sequence == Sequence(3)).unwrap();
+        assert!(matches!(log.upkeep().erase(6, &|_| true), Err(Error::NotSealed { .. })));
+        let mut erased = Vec::new();
+        let checked = log.upkeep().check(3, &mut |round| {
+            erased.extend(round.records.iter().map(|record| match record {
+                Record::Entry(entry) => entry.erased,
+                Record::Outcome(outcome) => outcome.erased,
+                Record::Attempt(_) => false,
+            }));
+            Ok(())
+        });
+        checked.unwrap();
+        assert_eq!(erased, [true, true, false, false]);
+        assert!(log.upkeep().trim(2).unwrap().is_empty());
+        assert_eq!(log.upkeep().trim(4).unwrap().len(), 1);
+        assert_eq!(log.upkeep().trim(5).unwrap().len(), 1);
+        assert!(matches!(log.reader().round(4), Err(Error::Missing { .. })));
+        assert!(log.reader().round(5).is_ok());
+        log.upkeep().erase(1, &|_| true).unwrap();
+        drop(log);
+
+        assert!(matches!(open(storage), Err(Error::Damaged { .. })));
+        assert!(matches!(open_from(storage, Some(&start_after(3))), Err(Error::Damaged { .. })));
+        assert!(matches!(open_from(storage, Some(&start_after(7))), Err(Error::Damaged { .. })));
+        for from in [4, 5, 6] {
+            let (opened, rounds) = open_from(storage, Some(&start_after(from))).unwrap();
+            assert_eq!((opened.starts_with, opened.tail), (5, start_after(6).tail));
+            assert_eq!(rounds.len() as u64, 6 - from);
+        }
+        let other = Tail { chain: Hash::of(b""), ..start_after(5).tail };
+        let other = Start { tail: other, ..start_after(5) };
+        assert!(matches!(open_from(storage, Some(&other)), Err(Error::Damaged { .. })));
+    });
+}
+
+#[test]
+fn a_log_in_memory_is_open_once() {
+    let memory = Memory::new(HISTORY);
+    let opened = open(&memory).unwrap();
+    assert!(matches!(open(&memory), Err(Error::InUse { .. })));
+    drop(opened);
+    assert!(open(&memory).is_ok());
 }
 
 #[test]
@@ -90,7 +149,7 @@ fn i4_a_round_that_does_not_follow_is_not_appended() {
 fn whoever_opens_may_refuse_a_round() {
     each_storage(|storage| {
         append_to(&mut *open(storage).unwrap().0.log, 2).unwrap();
-        let refused = storage.open(&mut |round, _| match round.header.number {
+        let refused = storage.open(None, &mut |round, _| match round.header.number {
             1 => Ok(()),
             _ => Err(Damage { offset: 0, record: Some(1), what: "not to my taste".into() }),
         });
@@ -147,7 +206,7 @@ fn i11_an_altered_round_is_refused() {
 /// outcome 1 in the first.
 fn refusal(records: &[Record]) -> String {
     let first = [Record::Entry(entry(1)), Record::Entry(entry(2)), Record::Outcome(outcome(1))];
-    let mut follower = Follower::new(HISTORY);
+    let mut follower = Follower::new(&Start::of(HISTORY));
     follower.accept(&round_of(Tail::START, &first).bytes).unwrap();
     follower.accept(&round_of(follower.tail(), records).bytes).unwrap_err().to_string()
 }
@@ -162,8 +221,14 @@ fn i4_sequences_have_no_gaps_and_outcomes_are_a_prefix() {
 }
 
 #[test]
+fn the_time_of_entries_never_falls() {
+    let earlier = crate::record::Entry { time_ms: entry(2).time_ms - 1, ..entry(3) };
+    insta::assert_snapshot!(refusal(&[Record::Entry(earlier)]), @"record 0: its time of 1700000100001 ms is below the 1700000100002 before it");
+}
+
+#[test]
 fn i3_the_floor_never_falls() {
-    let mut follower = Follower::new(HISTORY);
+    let mut follower = Follower::new(&Start::of(HISTORY));
     follower.accept(&encode(&header(), []).bytes).unwrap();
     let tail = follower.tail();
     let header = RoundHeader {

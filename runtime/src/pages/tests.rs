@@ -1,3 +1,5 @@
+//! Files that are closed cleanly, and those that are not.
+
 use redb::{ReadableTable, TableDefinition};
 
 use super::*;
@@ -74,4 +76,32 @@ fn what_is_no_file_of_ours_is_refused_by_name() {
         assert!(matches!(refused, Error::Damaged { .. }), "{refused}");
         assert!(refused.to_string().contains("a.redb"), "{refused}");
     }
+}
+
+#[test]
+fn an_overlay_is_read_as_if_it_had_been_written_to() {
+    use redb::StorageBackend;
+
+    use super::backend::Overlay;
+
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a");
+    std::fs::write(&path, [7; 10_000]).unwrap();
+    let overlay = Overlay::new(Files.open(&path, How::Read).unwrap());
+    let read = |from: usize, to: usize| {
+        let mut bytes = vec![1; to - from];
+        overlay.read(from as u64, &mut bytes).unwrap();
+        bytes
+    };
+    overlay.write(4090, &[8; 10]).unwrap();
+    assert_eq!(read(4089, 4101), [&[7][..], &[8; 10], &[7]].concat());
+    // Cut off and longer again: zeros, of the file and of what was written.
+    overlay.set_len(4095).unwrap();
+    assert!(overlay.read(4090, &mut [0; 10]).is_err());
+    overlay.set_len(20_000).unwrap();
+    assert_eq!(read(4090, 4100), [&[8; 5][..], &[0; 5]].concat());
+    assert_eq!(read(9_000, 20_000), [0; 11_000]);
+    overlay.write(9_500, &[9; 2]).unwrap();
+    assert_eq!(read(9_499, 9_503), [0, 9, 9, 0]);
+    assert_eq!(std::fs::read(&path).unwrap(), [7; 10_000]);
 }

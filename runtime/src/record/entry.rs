@@ -11,6 +11,7 @@ const COMMAND: u8 = 1;
 const DEPLOY: u8 = 2;
 const REMOVE: u8 = 3;
 const DROP_TABLE: u8 = 4;
+const ERASE: u8 = 5;
 
 const ONE: u8 = 1;
 const PREFIX: u8 = 2;
@@ -53,6 +54,10 @@ pub(super) fn write(entry: &Entry, head: &mut Output, body: &mut Output) {
         Act::DropTable { table } => {
             head.u8(DROP_TABLE);
             head.text(table.as_str());
+        }
+        Act::Erase { sequence } => {
+            head.u8(ERASE);
+            head.u64(sequence.0);
         }
     }
 }
@@ -112,7 +117,35 @@ impl Head {
         };
         body.finish("the body")?;
         let Self { sequence, time_ms, id, fingerprint, .. } = self;
-        Ok(Entry { sequence, time_ms, id, fingerprint, act })
+        Ok(Entry { sequence, time_ms, id, fingerprint, act, erased: false })
+    }
+
+    /// What is left of an entry whose body was erased.
+    pub(super) fn without_body(self) -> Entry {
+        let act = match self.act {
+            ActHead::Whole(act) => act,
+            ActHead::Command { name, basis, scheduled_for_ms } => Act::Command(Command {
+                name,
+                input: "null".into(),
+                basis,
+                unchanged: Vec::new(),
+                scheduled_for_ms,
+                caller: None,
+                correlation_id: self.id.to_string().into(),
+                causation_id: None,
+                metadata: "{}".into(),
+            }),
+        };
+        let Self { sequence, time_ms, id, fingerprint, .. } = self;
+        Entry { sequence, time_ms, id, fingerprint, act, erased: true }
+    }
+
+    pub(super) fn sequence(&self) -> Sequence {
+        self.sequence
+    }
+
+    pub(super) fn id(&self) -> uuid::Uuid {
+        self.id
     }
 }
 
@@ -129,6 +162,7 @@ impl ActHead {
             DEPLOY => Act::Deploy(Deploy { module: input.name()?, hash: input.hash()? }),
             REMOVE => Act::Remove { module: input.name()? },
             DROP_TABLE => Act::DropTable { table: input.name()? },
+            ERASE => Act::Erase { sequence: Sequence(input.u64()?) },
             other => return Err(input.unknown("act", other)),
         };
         Ok(Self::Whole(act))

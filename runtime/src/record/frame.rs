@@ -139,6 +139,11 @@ pub(super) fn chained_header(round: &[u8]) -> &[u8] {
     round.get(..HEADER_BYTES - CHECKSUM_BYTES).unwrap_or(round)
 }
 
+/// The header of a round that has one, as it is.
+pub(super) fn whole_header(round: &[u8]) -> &[u8] {
+    round.get(..HEADER_BYTES).unwrap_or(round)
+}
+
 /// A header, and how many records follow it.
 pub(super) fn read_header(input: &mut Input<'_>) -> Result<(RoundHeader, usize), Damage> {
     let start = input.clone();

@@ -137,9 +137,36 @@ impl Head {
             changes: read_changes(self.n_tables, &mut body)?,
             events: read_events(self.events, &mut body)?,
             elapsed_us: self.elapsed_us,
+            erased: false,
         };
         body.finish("the body")?;
         Ok(outcome)
+    }
+
+    /// What is left of an outcome whose body was erased.
+    pub(super) fn without_body(self) -> Outcome {
+        let nothing: Arc<str> = "null".into();
+        let event = |EventHead { position, id, event_type }| Event {
+            position,
+            id,
+            event_type,
+            subject: None,
+            data: Arc::clone(&nothing),
+        };
+        Outcome {
+            sequence: self.sequence,
+            module: self.module,
+            module_hash: self.module_hash,
+            verdict: self.verdict.without_body(),
+            changes: ChangeSet::default(),
+            events: self.events.into_iter().map(event).collect(),
+            elapsed_us: self.elapsed_us,
+            erased: true,
+        }
+    }
+
+    pub(super) fn sequence(&self) -> Sequence {
+        self.sequence
     }
 }
 
@@ -162,6 +189,15 @@ impl VerdictHead {
             Self::Rejected { code } => Verdict::Rejected(read_failure(code, body)?),
             Self::Failed { code } => Verdict::Failed(read_failure(code, body)?),
         })
+    }
+
+    fn without_body(self) -> Verdict {
+        let erased = |code| Failure { code, message: "erased".into(), details: None };
+        match self {
+            Self::Succeeded => Verdict::Succeeded(Value::Json("null".into())),
+            Self::Rejected { code } => Verdict::Rejected(erased(code)),
+            Self::Failed { code } => Verdict::Failed(erased(code)),
+        }
     }
 }
 

@@ -4,7 +4,10 @@ use sha2::{Digest, Sha256};
 
 use super::bytes::{Input, Output};
 use super::frame::{self, FRAME_BYTES, Frame, HEADER_BYTES, Kind, Presence};
-use super::{Attempt, Damage, Encoded, Entry, Outcome, Record, RecordRef, Round, RoundHeader};
+use super::{
+    Attempt, Damage, Encoded, Entry, Outcome, Record, RecordHead, RecordKind, RecordRef, Round,
+    RoundHeader,
+};
 use super::{entry, outcome};
 use crate::value::{Hash, Sequence};
 
@@ -12,6 +15,9 @@ use crate::value::{Hash, Sequence};
 const RECORD_BYTES_TYPICAL: usize = 384;
 
 /// Writes a round of these records, in this order.
+///
+/// # Panics
+/// If the body of one was erased: what it says is not what was written.
 pub fn encode<'a>(
     header: &RoundHeader,
     records: impl IntoIterator<Item = RecordRef<'a>>,
@@ -41,7 +47,7 @@ pub fn encode<'a>(
 ///
 /// # Errors
 /// [`Damage`] if anything is not as it was written, is of a version, kind or tag
-/// this server does not know, is missing, left over, or was erased.
+/// this server does not know, is missing or left over.
 pub fn decode(bytes: &[u8]) -> Result<Round, Damage> {
     let mut walk = Walk::new(bytes)?;
     let mut records = Vec::with_capacity(walk.n_records);
@@ -71,7 +77,7 @@ pub fn peek(bytes: &[u8]) -> Result<(RoundHeader, Hash), Damage> {
 /// frames and heads are checked.
 ///
 /// # Errors
-/// [`Damage`] if the entry, or a record on the way to it, is damaged or erased.
+/// [`Damage`] if the entry, or a record on the way to it, is damaged.
 pub fn find_entry(bytes: &[u8], sequence: Sequence) -> Result<Option<Entry>, Damage> {
     match find(bytes, Kind::Entry, sequence)? {
         Some(raw) => raw.within(raw.entry()).map(Some),
@@ -83,7 +89,7 @@ pub fn find_entry(bytes: &[u8], sequence: Sequence) -> Result<Option<Entry>, Dam
 /// records only frames and heads are checked.
 ///
 /// # Errors
-/// [`Damage`] if the outcome, or a record on the way to it, is damaged or erased.
+/// [`Damage`] if the outcome, or a record on the way to it, is damaged.
 pub fn find_outcome(bytes: &[u8], sequence: Sequence) -> Result<Option<Outcome>, Damage> {
     match find(bytes, Kind::Outcome, sequence)? {
         Some(raw) => raw.within(raw.outcome()).map(Some),
@@ -105,10 +111,12 @@ fn find(bytes: &[u8], kind: Kind, sequence: Sequence) -> Result<Option<Raw<'_>>,
 pub(super) fn write_record(record: RecordRef<'_>, head: &mut Output, body: &mut Output) -> Kind {
     match record {
         RecordRef::Entry(entry) => {
+            assert!(!entry.erased, "the body of entry {} was erased", entry.sequence);
             entry::write(entry, head, body);
             Kind::Entry
         }
         RecordRef::Outcome(outcome) => {
+            assert!(!outcome.erased, "the body of outcome {} was erased", outcome.sequence);
             outcome::write(outcome, head, body);
             Kind::Outcome
         }
@@ -121,7 +129,7 @@ pub(super) fn write_record(record: RecordRef<'_>, head: &mut Output, body: &mut 
 }
 
 /// Goes over the records of a round, checking headers, frames and heads.
-struct Walk<'a> {
+pub(super) struct Walk<'a> {
     header: RoundHeader,
     n_records: usize,
     n_read: usize,
@@ -129,14 +137,14 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(bytes: &'a [u8]) -> Result<Self, Damage> {
+    pub(super) fn new(bytes: &'a [u8]) -> Result<Self, Damage> {
         let mut input = Input::new(bytes, 0);
         let (header, n_records) = frame::read_header(&mut input)?;
         Ok(Self { header, n_records, n_read: 0, input })
     }
 
     /// The next record; none after the last, when nothing may be left over.
-    fn next(&mut self) -> Result<Option<Raw<'a>>, Damage> {
+    pub(super) fn next(&mut self) -> Result<Option<Raw<'a>>, Damage> {
         if self.n_read == self.n_records {
             self.input.finish("the last record")?;
             return Ok(None);
@@ -149,12 +157,13 @@ impl<'a> Walk<'a> {
 }
 
 /// A record whose frame and head have been checked, and its body not.
-struct Raw<'a> {
+pub(super) struct Raw<'a> {
     index: usize,
-    frame: Frame,
+    pub(super) frame: Frame,
     head: Input<'a>,
-    head_bytes: &'a [u8],
-    body_bytes: &'a [u8],
+    pub(super) head_bytes: &'a [u8],
+    /// Empty if it was erased.
+    pub(super) body_bytes: &'a [u8],
 }
 
 impl<'a> Raw<'a> {
@@ -163,6 +172,9 @@ impl<'a> Raw<'a> {
         let (frame, head_bytes) = Frame::read(input)?;
         let body_bytes = match frame.presence {
             Presence::Whole => input.raw(frame::length(input, frame.body_bytes)?)?,
+            Presence::Erased if frame.body_bytes == 0 => {
+                return Err(input.damage("it is marked as erased, and never had a body"));
+            }
             Presence::Erased => &[],
         };
         let head = Input::new(head_bytes, head_offset);
@@ -177,9 +189,6 @@ impl<'a> Raw<'a> {
     /// The body, once it is known to be the one that was written.
     fn body(&self) -> Result<Input<'a>, Damage> {
         let input = Input::new(self.body_bytes, self.head.offset() + self.head_bytes.len());
-        if self.frame.presence == Presence::Erased {
-            return Err(input.damage("the body was erased, and this version cannot do without it"));
-        }
         if Hash::of(self.body_bytes) != self.frame.body_hash {
             return Err(input.damage("the body does not match its hash"));
         }
@@ -195,11 +204,38 @@ impl<'a> Raw<'a> {
     }
 
     fn entry(&self) -> Result<Entry, Damage> {
-        entry::Head::read(self.head.clone())?.with_body(self.body()?)
+        let head = entry::Head::read(self.head.clone())?;
+        match self.frame.presence {
+            Presence::Whole => head.with_body(self.body()?),
+            Presence::Erased => Ok(head.without_body()),
+        }
     }
 
     fn outcome(&self) -> Result<Outcome, Damage> {
-        outcome::Head::read(self.head.clone())?.with_body(self.body()?)
+        let head = outcome::Head::read(self.head.clone())?;
+        match self.frame.presence {
+            Presence::Whole => head.with_body(self.body()?),
+            Presence::Erased => Ok(head.without_body()),
+        }
+    }
+
+    /// What can be told without the body; none for a record that never has one.
+    pub(super) fn record_head(&self) -> Result<Option<RecordHead>, Damage> {
+        let head = self.head.clone();
+        let head = match self.frame.kind {
+            Kind::Attempt => return Ok(None),
+            Kind::Entry => self.within(entry::Head::read(head)).map(|head| RecordHead {
+                kind: RecordKind::Entry,
+                sequence: head.sequence(),
+                id: Some(head.id()),
+            }),
+            Kind::Outcome => self.within(outcome::Head::read(head)).map(|head| RecordHead {
+                kind: RecordKind::Outcome,
+                sequence: head.sequence(),
+                id: None,
+            }),
+        };
+        Ok(Some(head?).filter(|_| self.frame.body_bytes > 0))
     }
 
     fn attempt(&self) -> Result<Attempt, Damage> {

@@ -38,6 +38,7 @@ pub(crate) fn entry(sequence: u64) -> Entry {
         id: Uuid::from_u128(u128::from(sequence)),
         fingerprint: Hash::of(&sequence.to_le_bytes()),
         act: Act::Command(command),
+        erased: false,
     }
 }
 
@@ -67,6 +68,7 @@ pub(crate) fn outcome(sequence: u64) -> Outcome {
         },
         events: vec![event],
         elapsed_us: 12,
+        erased: false,
     }
 }
 

@@ -115,30 +115,132 @@ fn the_chain_covers_every_byte_of_heads_and_bodies() {
     assert_ne!(peek(&round_of(Kind::Outcome, &head, &body)).unwrap().1, original);
 }
 
+/// Whether any of the bytes of these texts are still there.
+fn mentions(bytes: &[u8], texts: &[&str]) -> bool {
+    texts.iter().any(|text| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
+}
+
 #[test]
-fn a_tombstone_keeps_the_chain_and_is_named() {
-    let whole = encode_all(&header(), &[Record::Entry(entry(1))]);
-    let (head, rest) = whole.bytes.split_at(HEADER_BYTES);
-    let head_bytes = rest[8].into();
-    let (frame, after) = rest.split_at(FRAME_BYTES);
-    let entry_head = &after[..head_bytes];
+fn erasing_takes_bodies_out_and_keeps_the_chain() {
+    let records: Vec<Record> =
+        sample_records().into_iter().chain([Record::Outcome(outcome(3))]).collect();
+    let whole = encode_all(&header(), &records);
+    let first_pair = |head: &RecordHead| head.sequence == Sequence(1);
+    let erased = erase(&whole.bytes, &first_pair).unwrap();
+    assert_eq!(peek(&erased).unwrap(), (header(), whole.chain));
+    assert!(erased.len() < whole.bytes.len());
 
-    let mut erased_frame = frame.to_vec();
-    erased_frame[5] = 1;
-    let checksum = crc32c::crc32c_append(crc32c::crc32c(&erased_frame[4..]), entry_head);
-    erased_frame[..4].copy_from_slice(&checksum.to_le_bytes());
-    let tombstone = [head, &erased_frame, entry_head].concat();
+    let round = decode(&erased).unwrap();
+    assert_eq!(round.chain, whole.chain);
+    let Act::Command(command) = entry(1).act else { panic!("a command") };
+    let command = Command {
+        input: "null".into(),
+        caller: None,
+        correlation_id: Uuid::from_u128(1).to_string().into(),
+        ..command
+    };
+    let entry = Entry { act: Act::Command(command), erased: true, ..entry(1) };
+    let event = outcome(1).events.remove(0);
+    let outcome = Outcome {
+        verdict: Verdict::Succeeded(Value::Json("null".into())),
+        changes: ChangeSet::default(),
+        events: vec![Event { subject: None, data: "null".into(), ..event }],
+        erased: true,
+        ..outcome(1)
+    };
+    assert_eq!(find_entry(&erased, Sequence(1)).unwrap().as_ref(), Some(&entry));
+    assert_eq!(find_outcome(&erased, Sequence(1)).unwrap().as_ref(), Some(&outcome));
+    assert_eq!(round.records[..2], [Record::Entry(entry), Record::Outcome(outcome)]);
+    assert_eq!(round.records[2..], records[2..]);
+    assert_eq!(find_outcome(&erased, Sequence(2)).unwrap(), Some(rejected(2)));
 
-    assert_eq!(peek(&tombstone).unwrap(), (header(), whole.chain));
-    insta::assert_snapshot!(what(&tombstone), @"record 0, byte 224: the body was erased, and this version cannot do without it");
-    assert!(find_entry(&tombstone, Sequence(1)).is_err());
-    assert_eq!(find_entry(&tombstone, Sequence(2)).unwrap(), None);
+    // Once more changes nothing, and the rest can go later.
+    assert_eq!(erase(&erased, &first_pair).unwrap(), erased);
+    let all = erase(&erased, &|_| true).unwrap();
+    assert_eq!(peek(&all).unwrap(), (header(), whole.chain));
+    assert!(!mentions(&all, &["acc-000123", "teller", "Grace", "the account has 10"]));
+    assert!(mentions(&whole.bytes, &["the account has 10"]));
+    // What never had a body is not marked.
+    assert_eq!(decode(&all).unwrap().records[2], records[2]);
+    assert_eq!(decode(&all).unwrap().records[4], records[4]);
+}
 
-    // Neither can the flag be taken back, nor set while the body is there.
-    let untombed = [head, frame, entry_head].concat();
-    assert!(decode(&untombed).is_err());
-    let flagged = [head, &erased_frame, after].concat();
-    insta::assert_snapshot!(peek(&flagged).unwrap_err(), @"byte 224: bytes left over after the last record: 103");
+#[test]
+fn each_kind_of_verdict_can_be_erased() {
+    let verdicts = [
+        Verdict::Succeeded(Value::Bytes(vec![1, 2].into())),
+        rejected(1).verdict,
+        match rejected(1).verdict {
+            Verdict::Rejected(failure) => Verdict::Failed(failure),
+            other => other,
+        },
+    ];
+    let left = verdicts.map(|verdict| {
+        let record = Record::Outcome(Outcome { verdict, ..outcome(1) });
+        let round = erase(&encode_all(&header(), &[record]).bytes, &|_| true).unwrap();
+        find_outcome(&round, Sequence(1)).unwrap().unwrap().verdict
+    });
+    insta::assert_compact_debug_snapshot!(left, @r#"[Succeeded(Json("null")), Rejected(Failure { code: "insufficient-funds", message: "erased", details: None }), Failed(Failure { code: "insufficient-funds", message: "erased", details: None })]"#);
+}
+
+#[test]
+fn what_can_be_erased_is_offered_by_its_head() {
+    let bytes = encode_all(&header(), &sample_records()).bytes;
+    let offered = std::sync::Mutex::new(Vec::new());
+    let none = erase(&bytes, &|head| {
+        offered.lock().unwrap().push((head.kind, head.sequence.0, head.id));
+        false
+    });
+    assert_eq!(none.unwrap(), bytes);
+    let (entry, outcome) = (RecordKind::Entry, RecordKind::Outcome);
+    let expected = [(entry, 1, Some(Uuid::from_u128(1))), (outcome, 1, None), (outcome, 2, None)];
+    assert_eq!(*offered.lock().unwrap(), expected);
+}
+
+#[test]
+fn i11_every_flipped_bit_of_an_erased_round_is_refused() {
+    let bytes = encode_all(&header(), &sample_records()).bytes;
+    let erased = erase(&bytes, &|_| true).unwrap();
+    for index in 0..erased.len() {
+        for bit in 0..8 {
+            let mut damaged = erased.clone();
+            damaged[index] ^= 1 << bit;
+            assert!(decode(&damaged).is_err(), "bit {bit} of byte {index}");
+        }
+    }
+    for length in 0..erased.len() {
+        assert!(decode(&erased[..length]).is_err(), "cut to {length} bytes");
+    }
+}
+
+#[test]
+fn a_mark_of_erasure_cannot_be_set_or_cleared_alone() {
+    let whole = encode_all(&header(), &[Record::Entry(entry(1))]).bytes;
+    let erased = erase(&whole, &|_| true).unwrap();
+    let refused = |round: &[u8], flags: u8| {
+        let mut round = round.to_vec();
+        let (_, record) = round.split_at_mut(HEADER_BYTES);
+        record[5] = flags;
+        let head_bytes: usize = record[8].into();
+        let checksum = crc32c::crc32c(&record[4..FRAME_BYTES + head_bytes]);
+        record[..4].copy_from_slice(&checksum.to_le_bytes());
+        peek(&round).unwrap_err().to_string()
+    };
+    insta::assert_snapshot!(refused(&erased, 0), @"record 0, byte 224: 103 bytes should follow, but 0 are left");
+    insta::assert_snapshot!(refused(&whole, 1), @"byte 224: bytes left over after the last record: 103");
+    let deploy = Deploy { module: "bank".parse().unwrap(), hash: Hash::of(b"bank") };
+    let deploy = Record::Entry(Entry { act: Act::Deploy(deploy), ..entry(1) });
+    insta::assert_snapshot!(refused(&encode_all(&header(), &[deploy]).bytes, 1), @"record 0, byte 250: it is marked as erased, and never had a body");
+}
+
+#[test]
+fn what_was_erased_is_not_written_again() {
+    let whole = encode_all(&header(), &pair(1)).bytes;
+    let round = decode(&erase(&whole, &|_| true).unwrap()).unwrap();
+    for record in round.records {
+        let again = std::panic::catch_unwind(|| encode_all(&header(), &[record]));
+        assert!(again.is_err());
+    }
 }
 
 #[test]
@@ -148,7 +250,7 @@ fn what_this_version_does_not_know_is_refused() {
     insta::assert_snapshot!(what(&newer), @"byte 6: format version 2 is unknown, only 1 is read");
 
     let entry_head = |act: u8| [vec![0; 8 + 8 + 16 + 32], vec![act]].concat();
-    insta::assert_snapshot!(what(&round_of(Kind::Entry, &entry_head(5), &[])), @"record 0, byte 213: act 5 is unknown to this version");
+    insta::assert_snapshot!(what(&round_of(Kind::Entry, &entry_head(6), &[])), @"record 0, byte 213: act 6 is unknown to this version");
 
     let mut other_kind = round_of(Kind::Attempt, &[0; 20], &[]);
     other_kind[HEADER_BYTES + 4] = 4;
@@ -280,6 +382,7 @@ fn any_entry() -> impl Strategy<Value = Entry> {
             .prop_map(|(module, hash)| Act::Deploy(Deploy { module, hash })),
         1 => any_name().prop_map(|module| Act::Remove { module }),
         1 => any_name().prop_map(|table| Act::DropTable { table }),
+        1 => any_sequence().prop_map(|sequence| Act::Erase { sequence }),
     ];
     (any_sequence(), any::<u64>(), any_id(), any_hash(), act).prop_map(
         |(sequence, time_ms, id, fingerprint, act)| Entry {
@@ -288,6 +391,7 @@ fn any_entry() -> impl Strategy<Value = Entry> {
             id,
             fingerprint,
             act,
+            erased: false,
         },
     )
 }
@@ -332,8 +436,8 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
     let effects = (vec(any_table(), 0..3), vec(any_event(), 0..3));
     (any_sequence(), handled_by, verdict, effects).prop_map(
         |(sequence, (module, module_hash, elapsed_us), verdict, (tables, events))| {
-            let changes = ChangeSet { tables };
-            Outcome { sequence, module, module_hash, verdict, changes, events, elapsed_us }
+            let (changes, erased) = (ChangeSet { tables }, false);
+            Outcome { sequence, module, module_hash, verdict, changes, events, elapsed_us, erased }
         },
     )
 }

@@ -1,5 +1,6 @@
 //! What a segment says about itself, as bytes: at its beginning, and once it is
-//! sealed. Each carries a checksum of its own.
+//! sealed. Each carries a checksum of its own. They are in the table `meta`, under
+//! `segment` and `seal`; integers, text and options are as in [`record`](crate::record).
 //!
 //! | segment | bytes | seal | bytes |
 //! |---|---|---|---|
@@ -8,8 +9,12 @@
 //! | number of the first round | 8 | crc32c of what is before | 4 |
 //! | first sequence | 8 | | |
 //! | chain before the first round | 32 | | |
-//! | optional file name of the segment before | 1 + | | |
+//! | optional file name of the segment before, text | 1 + | | |
+//! | optional history that it continues after a restore, 16 bytes | 1 + | | |
 //! | crc32c of what is before | 4 | | |
+//!
+//! The segment that a restore begins has rounds of a new history, and names the one
+//! before it, which is that of the rounds before it; the chain goes on.
 //!
 //! The chain before the first round is the digest of the segment before: its last
 //! chain covers all its rounds, and those of every segment before it.
@@ -29,8 +34,10 @@ pub(super) struct Meta {
     pub(super) first_round: u64,
     pub(super) first_sequence: Sequence,
     pub(super) chain_before: Hash,
-    /// The file name of the segment before; none in the first of a history.
+    /// The file name of the segment before; none in the first of a log.
     pub(super) previous: Option<String>,
+    /// Of which history the rounds before are, if it is not this one.
+    pub(super) restored_from: Option<History>,
 }
 
 /// What a segment says once nothing more is written to it.
@@ -55,6 +62,7 @@ impl Meta {
         output.u64(self.first_sequence.0);
         output.raw(&self.chain_before.0);
         output.option(self.previous.as_deref(), Output::text);
+        output.option(self.restored_from, |out, history| out.raw(history.0.as_bytes()));
         checked(output)
     }
 
@@ -76,6 +84,7 @@ impl Meta {
             first_sequence: Sequence(input.u64()?),
             chain_before: input.hash()?,
             previous: input.option(Input::text)?.map(str::to_owned),
+            restored_from: input.option(Input::uuid)?.map(History),
         };
         input.finish("the segment's description")?;
         Ok(meta)
