@@ -13,9 +13,11 @@
 
 mod block;
 mod bound;
+mod chunk;
 mod edit;
 #[cfg(test)]
 mod figures;
+mod load;
 #[cfg(test)]
 pub(crate) mod model;
 mod range;
@@ -26,6 +28,8 @@ mod table;
 mod tests;
 mod write;
 
+pub(crate) use self::chunk::{CHUNK_BYTES_MIN, Chunk};
+pub(crate) use self::load::{Checker, ChunkRef, Loader};
 pub(crate) use self::row::{Row, pack_row, packed_bytes};
 pub(crate) use self::runs::Rows;
 
@@ -63,6 +67,16 @@ impl State {
         Self { sequence: Sequence(0), time_ms: 0, position: Position(0), tables: im::OrdMap::new() }
     }
 
+    /// The state after an entry, of tables that were loaded.
+    pub(crate) fn loaded(step: Step, tables: impl IntoIterator<Item = (Name, Table)>) -> Self {
+        Self {
+            sequence: step.sequence,
+            time_ms: step.time_ms,
+            position: step.position,
+            tables: tables.into_iter().collect(),
+        }
+    }
+
     /// Moves to the state after an entry and returns how many bytes, by
     /// estimate, clones of the state before no longer share with this one.
     ///
@@ -94,6 +108,11 @@ impl State {
     #[must_use]
     pub fn position(&self) -> Position {
         self.position
+    }
+
+    /// What [`apply`](Self::apply) was last told of the entry.
+    pub(crate) fn step(&self) -> Step {
+        Step { sequence: self.sequence, time_ms: self.time_ms, position: self.position }
     }
 
     /// A table, the server's own included; none if nobody has created it.

@@ -42,7 +42,8 @@ impl Bound {
         }
     }
 
-    fn of(text: &[u8]) -> Self {
+    /// A bound of this text.
+    pub(super) fn of(text: &[u8]) -> Self {
         let mut bytes = [0; INLINE_BYTES_MAX];
         match (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
             (Some(inline), Ok(length)) => {

@@ -100,6 +100,12 @@ impl<'a> Row<'a> {
         if self.is_bytes { ValueRef::Bytes(value) } else { ValueRef::Json(text(value)) }
     }
 
+    /// Whether the value can be read: JSON is text.
+    pub(crate) fn is_sound(self) -> bool {
+        let value = self.packed.get(HEADER_BYTES + self.key_bytes..).unwrap_or_default();
+        self.is_bytes || std::str::from_utf8(value).is_ok()
+    }
+
     pub(crate) fn packed(self) -> &'a [u8] {
         self.packed
     }

@@ -132,7 +132,7 @@ impl Table {
         Some(changed)
     }
 
-    fn runs(&self, range: &Range, order: Order) -> Runs<'_> {
+    pub(super) fn runs(&self, range: &Range, order: Order) -> Runs<'_> {
         Runs::new(&self.blocks, range, order)
     }
 }

@@ -1,6 +1,8 @@
 //! The state against plain maps: whatever is done to both, they stay equal, the
 //! blocks keep their invariants, and no clone ever changes.
 
+mod chunks;
+
 use std::collections::BTreeMap;
 
 use super::block::{BLOCK_BYTES_MAX, Block};
