@@ -1,11 +1,27 @@
 //! Which ids were seen, and which are too old or too new to be taken.
 //!
-//! The window is bounded below by a floor that never falls. It moves with time
-//! measured by the monotonic clock, so a wall clock that jumps ahead cannot
-//! lock clients out, and one that jumps back cannot let in an id whose original
-//! has been forgotten (I2, I3).
+//! Two questions, which must not be mixed up.
+//!
+//! *Could the original have been forgotten?* If so the id is refused, always: this is
+//! what keeps a command from running twice (I2), and no clock has a part in it. Ids
+//! leave memory only when they are on disk, and what is dropped there is known to the
+//! millisecond: [`Index::forgotten_ms`](crate::index::Index::forgotten_ms). That bound
+//! never falls.
+//!
+//! *Is the id older than the window?* That is a matter of service, and of clocks, which
+//! jump. So the floor rises with the monotonic clock, and at a start by an hour at
+//! most: a wall clock that jumps ahead does not lock clients out. And it counts only
+//! as far as the wall clock goes along: one that was wrong, and was set right, leaves
+//! no floor in the future behind. Were this floor the only one and never to fall, a
+//! first start with a wrong date would refuse everybody until that date.
+//!
+//! Where the two disagree, the higher one decides. What may be dropped on disk is
+//! decided by the floor; what was dropped, by what was there.
 
-use std::collections::{BTreeMap, HashMap};
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -18,6 +34,10 @@ pub const AHEAD_MAX: Duration = Duration::from_secs(5 * 60);
 /// How much of the time for which a server was down its floor makes up for at a
 /// start. A clock that is wrong at a start does no more harm than this.
 pub const CATCH_UP_MAX: Duration = Duration::from_secs(60 * 60);
+
+/// By how much a clock may be set back before ids are refused that it had caught up
+/// with. Clocks are put right by seconds, seldom by minutes.
+const SET_BACK_MAX: Duration = Duration::from_secs(60 * 60);
 
 const HOUR_MS: u64 = 60 * 60 * 1000;
 
@@ -45,28 +65,93 @@ pub enum OutOfWindow {
     },
 }
 
-/// The ids of one app, in blocks by the hour of their time, so that what falls
-/// below the floor goes as a block.
+/// The ids of one app that are not on disk, in blocks by the hour of their time.
 #[derive(Debug, Default)]
 pub struct Ids {
     hours: BTreeMap<u64, HashMap<Uuid, Seen>>,
+    /// The same, in the order of their entries: the order in which they leave.
+    order: VecDeque<(Sequence, u64, Uuid)>,
 }
 
 impl Ids {
-    /// Remembers an id.
+    /// Remembers an id. Entries come in order (I4).
     pub fn insert(&mut self, id: Uuid, time_ms: u64, seen: Seen) {
-        self.hours.entry(time_ms / HOUR_MS).or_default().insert(id, seen);
+        let hour = time_ms / HOUR_MS;
+        self.hours.entry(hour).or_default().insert(id, seen);
+        self.order.push_back((seen.sequence, hour, id));
     }
 
-    /// Forgets the hours that lie wholly below the floor.
-    pub fn forget_below(&mut self, floor_ms: u64) {
-        self.hours = self.hours.split_off(&(floor_ms / HOUR_MS));
+    /// Forgets ids of entries up to this one, because they are on disk; true if there
+    /// may be more of them. At most so many at once, because whoever asks holds a lock.
+    pub fn forget_through(&mut self, sequence: Sequence, at_most: usize) -> bool {
+        for _ in 0..at_most {
+            let Some((found, hour, id)) = self.order.front().copied() else { break };
+            if found > sequence {
+                break;
+            }
+            self.order.pop_front();
+            self.forget(found, hour, id);
+        }
+        shrink(self.order.len(), self.order.capacity(), |to| self.order.shrink_to(to));
+        self.order.front().is_some_and(|(found, ..)| *found <= sequence)
+    }
+
+    /// Puts others in the place of the ids of entries after this one: what the log
+    /// says once it was read again.
+    pub fn replace_after(&mut self, sequence: Sequence, others: Self) {
+        while let Some((found, hour, id)) = self.order.back().copied() {
+            if found <= sequence {
+                break;
+            }
+            self.order.pop_back();
+            self.forget(found, hour, id);
+        }
+        for (found, hour, id) in others.order {
+            let seen = others.hours.get(&hour).and_then(|block| block.get(&id));
+            if let Some(seen) = seen.filter(|_| found > sequence) {
+                self.hours.entry(hour).or_default().insert(id, *seen);
+                self.order.push_back((found, hour, id));
+            }
+        }
     }
 
     /// What is known of an id.
     #[must_use]
     pub fn get(&self, id: Uuid, time_ms: u64) -> Option<Seen> {
         self.hours.get(&(time_ms / HOUR_MS))?.get(&id).copied()
+    }
+
+    /// How many ids there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    fn forget(&mut self, sequence: Sequence, hour: u64, id: Uuid) {
+        let Some(block) = self.hours.get_mut(&hour) else { return };
+        if block.get(&id).is_some_and(|seen| seen.sequence == sequence) {
+            block.remove(&id);
+        }
+        if block.is_empty() {
+            self.hours.remove(&hour);
+        } else {
+            shrink(block.len(), block.capacity(), |to| block.shrink_to(to));
+        }
+    }
+}
+
+/// Gives memory back when three quarters of it are not used: seldom enough that it
+/// costs little for each id that left.
+fn shrink(len: usize, capacity: usize, shrink_to: impl FnOnce(usize)) {
+    const WORTH_IT: usize = 1024;
+    if capacity >= WORTH_IT && len < capacity / 4 {
+        shrink_to(capacity / 2);
     }
 }
 
@@ -83,7 +168,12 @@ pub fn time_of(id: Uuid) -> u64 {
 /// The lower bound of the window.
 #[derive(Debug, Clone)]
 pub struct Floor {
-    floor_ms: u64,
+    /// Rises with the time that passed; never falls.
+    risen_ms: u64,
+    /// Ids before it may have been forgotten; never falls.
+    forgotten_ms: u64,
+    /// What rounds have recorded, and never less.
+    recorded_ms: u64,
     window: Duration,
     /// When the floor was last moved, by the monotonic clock.
     moved: Duration,
@@ -93,23 +183,34 @@ impl Floor {
     /// The floor of a new app.
     #[must_use]
     pub fn new(clock: &Clock, window: Duration) -> Self {
-        Self::confirmed(clock, window)
+        Self::confirmed(clock, window, 0)
     }
 
-    /// The floor at a start, from the one on record. It catches up with the
-    /// clock by [`CATCH_UP_MAX`] at most.
+    /// The floor at a start, from the one on record and the last time that an entry
+    /// was given. It makes up for the time since then, but for [`CATCH_UP_MAX`] at
+    /// most: also a server that is started again and again while its clock is wrong
+    /// does not raise it without end, because the clock has to be ahead of all
+    /// entries each time.
     #[must_use]
-    pub fn resume(clock: &Clock, window: Duration, recorded_ms: u64) -> Self {
-        let mut floor = Self { floor_ms: recorded_ms, window, moved: clock.elapsed() };
-        floor.rise_by(clock, CATCH_UP_MAX);
+    pub fn resume(clock: &Clock, window: Duration, recorded_ms: u64, time_ms: u64) -> Self {
+        let mut floor = Self {
+            risen_ms: recorded_ms,
+            forgotten_ms: 0,
+            recorded_ms,
+            window,
+            moved: clock.elapsed(),
+        };
+        let down = Duration::from_millis(clock.wall_ms().saturating_sub(time_ms));
+        floor.rise_by(clock, down.min(CATCH_UP_MAX));
         floor
     }
 
-    /// The floor at a start whose clock the operator vouches for.
+    /// The floor at a start whose clock the operator vouches for: higher or lower
+    /// than the one on record.
     #[must_use]
-    pub fn confirmed(clock: &Clock, window: Duration) -> Self {
-        let floor_ms = clock.wall_ms().saturating_sub(millis(window));
-        Self { floor_ms, window, moved: clock.elapsed() }
+    pub fn confirmed(clock: &Clock, window: Duration, recorded_ms: u64) -> Self {
+        let risen_ms = clock.wall_ms().saturating_sub(millis(window));
+        Self { risen_ms, forgotten_ms: 0, recorded_ms, window, moved: clock.elapsed() }
     }
 
     /// Lets the floor follow the time that passed, never beyond the window.
@@ -119,95 +220,64 @@ impl Floor {
         self.moved = clock.elapsed();
     }
 
-    /// Never below a floor that was recorded elsewhere.
-    pub fn at_least(&mut self, floor_ms: u64) {
-        self.floor_ms = self.floor_ms.max(floor_ms);
+    /// Records nothing below what was recorded elsewhere.
+    pub fn at_least(&mut self, recorded_ms: u64) {
+        self.recorded_ms = self.recorded_ms.max(recorded_ms);
     }
 
-    /// The earliest time of an id that is accepted.
+    /// Ids before this time may have been forgotten.
+    pub fn forgotten(&mut self, forgotten_ms: u64) {
+        self.forgotten_ms = self.forgotten_ms.max(forgotten_ms);
+    }
+
+    /// What a round records, for the next start. It never falls.
     #[must_use]
-    pub fn ms(&self) -> u64 {
-        self.floor_ms
+    pub fn recorded_ms(&self) -> u64 {
+        self.recorded_ms.max(self.risen_ms).max(self.forgotten_ms)
     }
 
-    /// Whether the time in an id is acceptable.
+    /// The earliest time of an id that is accepted, and before which ids may be
+    /// dropped. It falls if the wall clock does, down to what was forgotten.
+    #[must_use]
+    pub fn ms(&self, clock: &Clock) -> u64 {
+        self.risen_ms.min(self.ceiling_ms(clock)).max(self.forgotten_ms)
+    }
+
+    /// Whether the time in an id is acceptable. `time_ms` is the last that an entry
+    /// was given.
     ///
     /// # Errors
     /// [`OutOfWindow`].
-    pub fn check(&self, time_ms: u64, now_ms: u64) -> Result<(), OutOfWindow> {
-        if time_ms < self.floor_ms {
-            return Err(OutOfWindow::Expired { floor_ms: self.floor_ms });
+    pub fn check(&self, clock: &Clock, id_ms: u64, time_ms: u64) -> Result<(), OutOfWindow> {
+        let floor_ms = self.ms(clock);
+        if id_ms < floor_ms {
+            return Err(OutOfWindow::Expired { floor_ms });
         }
-        if time_ms > now_ms.saturating_add(millis(AHEAD_MAX)) {
+        let now_ms = latest_ms(clock, time_ms);
+        if id_ms > now_ms.saturating_add(millis(AHEAD_MAX)) {
             return Err(OutOfWindow::Ahead { now_ms });
         }
         Ok(())
     }
 
     fn rise_by(&mut self, clock: &Clock, by: Duration) {
-        let ceiling = clock.wall_ms().saturating_sub(millis(self.window));
-        let risen = self.floor_ms.saturating_add(millis(by)).min(ceiling);
-        self.floor_ms = self.floor_ms.max(risen);
+        let risen = self.risen_ms.saturating_add(millis(by)).min(self.ceiling_ms(clock));
+        self.risen_ms = self.risen_ms.max(risen);
     }
+
+    fn ceiling_ms(&self, clock: &Clock) -> u64 {
+        clock.wall_ms().saturating_sub(millis(self.window))
+    }
+}
+
+/// What ids may be ahead of: the wall clock, or the last entry, so that clients notice
+/// nothing when a clock is set back. Not by more than [`SET_BACK_MAX`]: else one entry
+/// from a wrong year would let in ids of all years up to it, to be kept until then.
+fn latest_ms(clock: &Clock, time_ms: u64) -> u64 {
+    let now_ms = clock.wall_ms();
+    now_ms.max(time_ms.min(now_ms.saturating_add(millis(SET_BACK_MAX))))
 }
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-    const NOW: u64 = 1_800_000_000_000;
-
-    #[test]
-    fn i3_a_clock_that_jumps_neither_admits_old_ids_nor_locks_clients_out() {
-        let (clock, hands) = Clock::manual(NOW);
-        let mut floor = Floor::new(&clock, DAY);
-        let first = floor.ms();
-        assert_eq!(first, NOW - millis(DAY));
-
-        hands.set_wall(NOW - 10 * millis(DAY));
-        floor.advance(&clock);
-        assert_eq!(floor.ms(), first, "back: it stays");
-
-        hands.set_wall(NOW + 3650 * millis(DAY));
-        hands.advance(Duration::from_secs(7));
-        floor.advance(&clock);
-        assert_eq!(floor.ms(), first + 7000, "ahead: it moves by what passed");
-
-        let restarted = Floor::resume(&clock, DAY, floor.ms());
-        assert_eq!(restarted.ms(), floor.ms() + millis(CATCH_UP_MAX));
-        assert!(Floor::confirmed(&clock, DAY).ms() > NOW);
-    }
-
-    #[test]
-    fn i3_an_id_outside_the_window_is_refused_to_the_millisecond() {
-        let (clock, _) = Clock::manual(NOW);
-        let floor = Floor::new(&clock, DAY);
-        assert_eq!(floor.check(floor.ms(), NOW), Ok(()));
-        let expired = OutOfWindow::Expired { floor_ms: floor.ms() };
-        assert_eq!(floor.check(floor.ms() - 1, NOW), Err(expired));
-        let ahead = millis(AHEAD_MAX);
-        assert_eq!(floor.check(NOW + ahead, NOW), Ok(()));
-        assert_eq!(floor.check(NOW + ahead + 1, NOW), Err(OutOfWindow::Ahead { now_ms: NOW }));
-    }
-
-    #[test]
-    fn i2_what_is_above_the_floor_is_never_forgotten() {
-        let mut ids = Ids::default();
-        let seen = Seen { sequence: Sequence(1), fingerprint: Hash([0; 32]) };
-        for minutes in 0..600 {
-            ids.insert(Uuid::from_u128(u128::from(minutes)), NOW + minutes * 60_000, seen);
-        }
-        let floor = NOW + 300 * 60_000;
-        ids.forget_below(floor);
-        for minutes in 300..600 {
-            let time = NOW + minutes * 60_000;
-            assert_eq!(ids.get(Uuid::from_u128(u128::from(minutes)), time), Some(seen));
-        }
-        assert!(ids.hours.len() < 7, "whole hours below the floor are gone");
-    }
 }
