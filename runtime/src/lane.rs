@@ -22,34 +22,43 @@
 
 mod committer;
 mod deploy;
+pub mod erase;
+mod error;
 mod execute;
 mod executor;
 pub mod fingerprint;
 mod flight;
 mod inbox;
+mod keeping;
 mod poison;
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use uuid::Uuid;
 
+pub use error::Error;
 pub use execute::try_command;
 pub use flight::{Answer, Flight};
 pub use inbox::{Refusal, Submission, Ticket};
 
-use crate::catalog::{self, Catalog};
+use crate::catalog::Catalog;
+use crate::checkpoint::Checkpoint;
 use crate::clock::Clock;
-use crate::ids::Floor;
-use crate::log::{Storage, Tail};
+use crate::disk::Disk;
+use crate::ids::{Floor, Seen, time_of};
+use crate::index::Index;
+use crate::log::{Start, Storage, Tail, Upkeep};
 use crate::modules::Modules;
 use crate::receipts::{self, Receipt, Receipts};
+use crate::record::Attempt;
 use crate::recovery::{self, Recovered};
 use crate::snapshot::{Budget, Reaper, Snapshot, Snapshots};
 use crate::state::State;
 use crate::transaction;
-use crate::value::{Name, Sequence};
+use crate::value::{Name, Sequence, chain_of};
 use committer::Committer;
 use executor::{Executor, Finished};
 use inbox::{End, Inbox, Phase};
@@ -110,8 +119,14 @@ impl Default for Settings {
 pub struct Parts {
     /// The app's name, for log lines.
     pub app: Name,
+    /// What its files are on.
+    pub disk: Arc<dyn Disk>,
     /// Where its log is.
     pub storage: Box<dyn Storage>,
+    /// Where to begin reading it; at its first round if there is none.
+    pub base: Option<Checkpoint>,
+    /// Where its index is; without one, everything stays in memory.
+    pub index: Option<PathBuf>,
     /// Its uploaded modules.
     pub modules: Arc<Modules>,
     /// The file that tells which command killed the process.
@@ -120,46 +135,6 @@ pub struct Parts {
     pub clock: Clock,
     /// Where expensive things are dropped.
     pub reaper: Reaper,
-}
-
-/// Why a lane cannot be opened.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// The log cannot be recovered.
-    #[error("app `{app}` cannot be recovered")]
-    Recovery {
-        /// Which app.
-        app: Name,
-        /// Why.
-        source: recovery::Error,
-    },
-    /// A module that is deployed cannot be loaded.
-    #[error("app `{app}` cannot run")]
-    Catalog {
-        /// Which app.
-        app: Name,
-        /// Why.
-        source: catalog::Error,
-    },
-    /// The slot file cannot be used.
-    #[error("app `{app}`: cannot use {path}")]
-    Slot {
-        /// Which app.
-        app: Name,
-        /// Which file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The log took no record.
-    #[error("app `{app}`: cannot append to the log")]
-    Log {
-        /// Which app.
-        app: Name,
-        /// Why.
-        source: crate::log::Error,
-    },
 }
 
 /// A handle to one app's lane.
@@ -179,6 +154,11 @@ pub enum Health {
     Draining,
 }
 
+/// Rows of the index that are written at once: some megabytes.
+const SETTLED_AT_ONCE: usize = 1 << 16;
+/// Ids that leave memory while the sequencer waits: some tens of microseconds.
+const FORGOTTEN_AT_ONCE: usize = 500;
+
 /// What the threads of a lane and its handles share.
 #[derive(Debug)]
 struct Shared {
@@ -189,6 +169,16 @@ struct Shared {
     modules: Arc<Modules>,
     snapshots: Arc<Snapshots>,
     receipts: Receipts,
+    /// What is known of entries that are no longer in memory.
+    index: Arc<Index>,
+    /// From where the log would have to be read to follow the published state.
+    anchor: Mutex<Start>,
+    /// Bytes of the rounds after the base, those that were read at the start included.
+    log_bytes: AtomicU64,
+    /// None while the log is being opened again.
+    upkeep: Mutex<Option<Arc<dyn Upkeep>>>,
+    /// What was known of deaths when the lane was opened, that of this start included.
+    attempts: Mutex<Vec<Attempt>>,
     /// Held for a few moves of pointers, by async tasks as well; never across
     /// execution, I/O or an await.
     inbox: Mutex<Inbox>,
@@ -221,16 +211,24 @@ impl Lane {
     ///
     /// # Errors
     /// [`Error`]: the app is not served then.
-    pub fn open(settings: Settings, parts: Parts) -> Result<Self, Error> {
+    pub fn open(
+        settings: Settings,
+        mut parts: Parts,
+        told: &mut recovery::Told<'_>,
+    ) -> Result<Self, Error> {
         let app = parts.app.clone();
-        let (slot, mark) =
-            Slot::open(&parts.slot).map_err(|source| slot_error(&app, &parts.slot, source))?;
-        let recovered = recovery::recover(&*parts.storage);
-        let recovered = recovered.map_err(|source| Error::Recovery { app: app.clone(), source })?;
+        let (slot, mark) = Slot::open(&*parts.disk, &parts.slot)
+            .map_err(|source| slot_error(&app, &parts.slot, source))?;
+        let base = parts.base.take();
+        let start = base.as_ref().map(|base| base.start);
+        let failed = |source| Error::Recovery { app: app.clone(), source };
+        let mut recovered = recovery::recover(&*parts.storage, base, told).map_err(failed)?;
+        let index = open_index(&parts, &recovered)?;
+        recovery::reconcile(&mut recovered, &index, start.as_ref()).map_err(failed)?;
         let catalog = Catalog::of(&recovered.state, &parts.modules, &Catalog::default());
         let catalog = catalog.map_err(|source| Error::Catalog { app: app.clone(), source })?;
         let floor = first_floor(&settings, &parts.clock, &recovered);
-        let shared = assemble(settings, parts, recovered, Arc::new(catalog), floor, slot);
+        let shared = assemble(settings, parts, recovered, index, Arc::new(catalog), floor, slot);
         let lane = Self(Arc::new(shared));
         lane.0.count_attempt(mark).map_err(|source| Error::Log { app, source })?;
         lane.0.start_if_needed(&mut lane.0.inbox());
@@ -242,8 +240,8 @@ impl Lane {
     /// # Errors
     /// [`Refusal`]: nothing was logged.
     pub fn submit(&self, submission: Submission) -> Result<Ticket, Refusal> {
-        let mut inbox = self.0.inbox();
-        let ticket = inbox.submit(&self.0.settings, &self.0.clock, submission)?;
+        let (known, mut inbox) = self.look_up(submission.id)?;
+        let ticket = inbox.submit(&self.0.settings, &self.0.clock, submission, known)?;
         if let Ticket::Flying { replayed, .. } = &ticket {
             self.0.start_if_needed(&mut inbox);
             // Either thread waits only while it has nothing; the first to give it
@@ -259,6 +257,47 @@ impl Lane {
             }
         }
         Ok(ticket)
+    }
+
+    /// What the disk knows of an id, and the inbox, which knows the rest. Reads
+    /// nothing for an id that is newer than what is on disk, as most are.
+    fn look_up(&self, id: Uuid) -> Result<(Option<Seen>, MutexGuard<'_, Inbox>), Refusal> {
+        loop {
+            let version = self.0.index.version();
+            let found = self.0.index.find(id, time_of(id));
+            let found = found.map_err(|error| self.unreadable(&error))?;
+            let known = match found {
+                Some(sequence) => Some(self.seen(sequence)?),
+                None => None,
+            };
+            let mut inbox = self.0.inbox();
+            // Ids may have gone from memory to disk after it was looked at.
+            if self.0.index.version() == version {
+                inbox.floor.forgotten(self.0.index.forgotten_ms());
+                return Ok((known, inbox));
+            }
+        }
+    }
+
+    /// What the log says of an entry whose id is on disk.
+    fn seen(&self, sequence: Sequence) -> Result<Seen, Refusal> {
+        let seen = self.0.receipts.seen(sequence).map_err(|error| match error {
+            receipts::Error::Trimmed { sequence, first } => Refusal::Trimmed { sequence, first },
+            error => self.unreadable(&error),
+        })?;
+        let lost = || Refusal::Unreadable { reason: format!("entry {sequence} is not in the log") };
+        seen.ok_or_else(lost)
+    }
+
+    /// Why something on disk could not be read: mostly because the log is closed.
+    fn unreadable(&self, error: &dyn std::error::Error) -> Refusal {
+        let closed = self.0.inbox().check_phase().err();
+        closed.unwrap_or_else(|| Refusal::Unreadable { reason: chain_of(error) })
+    }
+
+    /// Takes nothing new from now on; what is sequenced goes on.
+    pub fn drain(&self) {
+        self.0.drain();
     }
 
     /// Closes the lane: refuses what is new, finishes and answers what is
@@ -302,17 +341,25 @@ impl Lane {
     /// no place.
     ///
     /// # Errors
-    /// [`Refusal::Recovering`] while nobody can tell.
+    /// [`Refusal::Recovering`] while nobody can tell, [`Refusal::Unreadable`] if
+    /// what was written cannot be read.
     pub fn find(&self, id: Uuid) -> Result<Option<Ticket>, Refusal> {
-        self.0.inbox().find(id)
+        let (known, inbox) = self.look_up(id)?;
+        inbox.find(id, known)
     }
 
-    /// The receipt of an entry; none if it is not durable.
+    /// The receipt of an entry; none if it is not durable. What was erased is not in
+    /// it, from the moment the erasure is visible.
     ///
     /// # Errors
     /// [`receipts::Error`] if the log cannot be read.
     pub fn receipt(&self, sequence: Sequence) -> Result<Option<Receipt>, receipts::Error> {
-        self.0.receipts.read(sequence)
+        let receipt = self.0.receipts.read(sequence)?;
+        let state = &self.0.snapshots.current().state;
+        Ok(receipt.map(|receipt| match erase::erased_by(state, sequence) {
+            Some(_) => erase::masked(receipt),
+            None => receipt,
+        }))
     }
 
     /// The receipts themselves, for pages of them.
@@ -361,23 +408,34 @@ impl Shared {
     }
 }
 
+fn open_index(parts: &Parts, recovered: &Recovered) -> Result<Arc<Index>, Error> {
+    let Some(directory) = &parts.index else {
+        return Ok(Arc::new(Index::none()));
+    };
+    let opened = Index::open(Arc::clone(&parts.disk), directory, recovered.history);
+    let opened = opened.map_err(|source| Error::Index { app: parts.app.clone(), source })?;
+    for refused in &opened.set_aside {
+        tracing::warn!(app = %parts.app, file = %refused.path.display(), why = %refused.why, "not used");
+    }
+    Ok(Arc::new(opened.index))
+}
+
 fn first_floor(settings: &Settings, clock: &Clock, recovered: &Recovered) -> Floor {
     let recorded = recovered.floor_ms;
     if recovered.tail == Tail::START {
         return Floor::new(clock, settings.window);
     }
-    let mut floor = match settings.clock_confirmed {
-        true => Floor::confirmed(clock, settings.window),
-        false => Floor::resume(clock, settings.window, recorded),
-    };
-    floor.at_least(recorded);
-    floor
+    match settings.clock_confirmed {
+        true => Floor::confirmed(clock, settings.window, recorded),
+        false => Floor::resume(clock, settings.window, recorded, recovered.time_ms),
+    }
 }
 
 fn assemble(
     settings: Settings,
     parts: Parts,
     recovered: Recovered,
+    index: Arc<Index>,
     catalog: Arc<Catalog>,
     floor: Floor,
     slot: Slot,
@@ -391,11 +449,16 @@ fn assemble(
         parts.clock.clone(),
         parts.reaper,
     ));
-    let receipts = Receipts::new(recovered.index, recovered.log.reader());
+    let upkeep = recovered.log.upkeep();
+    let receipts = Receipts::new(recovered.places, Arc::clone(&index), recovered.log.reader());
+    if let Some(oldest) = upkeep.segments().first() {
+        receipts.keep_from(oldest.first_sequence);
+    }
     let end = End { last: receipts.last(), time_ms: recovered.time_ms };
     let inbox = Inbox::recovered(0, end, recovered.ids, floor, recovered.unfinished);
     let progress = Progress::at(0, recovered.state, catalog);
-    let committer = Committer::new(recovered.log, recovered.history, recovered.tail, end.last);
+    let anchor = recovered.marks.settled();
+    let committer = Committer::new(recovered.log, recovered.history, recovered.marks);
     let executor = Executor::new(slot, recovered.attempts);
     Shared {
         app: parts.app,
@@ -405,6 +468,11 @@ fn assemble(
         modules: parts.modules,
         snapshots,
         receipts,
+        index,
+        anchor: Mutex::new(anchor),
+        log_bytes: AtomicU64::new(recovered.bytes),
+        upkeep: Mutex::new(Some(upkeep)),
+        attempts: Mutex::default(),
         inbox: Mutex::new(inbox),
         work: Condvar::new(),
         fresh: Condvar::new(),

@@ -3,6 +3,7 @@
 //!
 //! While one round is being synced the next one fills: group commit.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::Duration;
@@ -13,12 +14,13 @@ use super::inbox::{End, Fresh, Inbox, Phase};
 use super::poison::Mark;
 use super::{Progress, Shared};
 use crate::catalog::Catalog;
-use crate::log::{self, Log, Tail};
+use crate::checkpoint::Checkpoint;
+use crate::log::{self, Log, Start, Tail};
 use crate::receipts::Receipt;
 use crate::record::{self, Attempt, RecordRef, RoundHeader};
-use crate::recovery::{self, Recovered};
+use crate::recovery::{self, Marks, Recovered};
 use crate::snapshot::{Published, Snapshot};
-use crate::value::{History, Sequence, chain_of};
+use crate::value::{History, chain_of};
 
 /// The end of the log, and the log.
 #[derive(Debug)]
@@ -26,11 +28,17 @@ pub(super) struct Committer {
     /// None after a failure, until the log has been opened again.
     log: Option<Box<dyn Log>>,
     history: History,
-    tail: Tail,
-    /// The sequence of the next entry to be written: it names a new segment.
-    next: Sequence,
+    /// Where the log ends, and from where it could be read on.
+    marks: Marks,
     /// Appends that failed since one succeeded.
     failures: u32,
+}
+
+/// What a round that was appended changes.
+struct Appended {
+    number: u64,
+    anchor: Start,
+    bytes: u64,
 }
 
 /// What goes into one round.
@@ -44,9 +52,9 @@ struct Round {
 }
 
 impl Committer {
-    /// Goes on behind the last entry of a log.
-    pub(super) fn new(log: Box<dyn Log>, history: History, tail: Tail, last: Sequence) -> Self {
-        Self { log: Some(log), history, tail, next: last.next(), failures: 0 }
+    /// Goes on behind the last round of a log.
+    pub(super) fn new(log: Box<dyn Log>, history: History, marks: Marks) -> Self {
+        Self { log: Some(log), history, marks, failures: 0 }
     }
 
     /// Appends a round. When it returns, the round is durable.
@@ -55,27 +63,48 @@ impl Committer {
         floor_ms: u64,
         time_ms: u64,
         records: impl IntoIterator<Item = RecordRef<'a>>,
-    ) -> Result<u64, log::Error> {
+    ) -> Result<Appended, log::Error> {
+        let before = self.marks.last();
         let header = RoundHeader {
-            number: self.tail.number + 1,
+            number: before.tail.number + 1,
             history: self.history,
-            chain_before: self.tail.chain,
+            chain_before: before.tail.chain,
             floor_ms,
             time_ms,
         };
-        let mut entries = 0;
-        let counted = records.into_iter().inspect(|record| {
-            entries += u64::from(matches!(record, RecordRef::Entry(_)));
+        let mut mark = Start { history: self.history, floor_ms, ..before };
+        let noted = records.into_iter().inspect(|record| match record {
+            RecordRef::Entry(entry) => {
+                (mark.entry, mark.time_ms) = (entry.sequence, entry.time_ms);
+            }
+            RecordRef::Outcome(outcome) => mark.outcome = outcome.sequence,
+            RecordRef::Attempt(_) => {}
         });
-        let encoded = record::encode(&header, counted);
+        let encoded = record::encode(&header, noted);
         let log = self.log.as_mut().ok_or(log::Error::Closed)?;
-        if let Err(error) = log.append(self.next, &encoded) {
+        if mark.outcome > mark.entry {
+            let what = format!("it has an outcome {} without its entry", mark.outcome);
+            return Err(log::Error::NotNext { what });
+        }
+        if let Err(error) = log.append(before.entry.next(), &encoded) {
             self.failures += 1;
             return Err(error);
         }
-        (self.next, self.failures) = (Sequence(self.next.0 + entries), 0);
-        self.tail = Tail { number: header.number, chain: encoded.chain };
-        Ok(header.number)
+        self.failures = 0;
+        mark.tail = Tail { number: header.number, chain: encoded.chain };
+        self.marks.push(mark);
+        let bytes = encoded.bytes.len() as u64;
+        Ok(Appended { number: header.number, anchor: self.marks.settled(), bytes })
+    }
+
+    /// Seals the log behind its last round.
+    fn seal(&mut self) -> Result<Start, log::Error> {
+        let log = self.log.as_mut().ok_or(log::Error::Closed)?;
+        if let Err(error) = log.seal() {
+            self.failures += 1;
+            return Err(error);
+        }
+        Ok(self.marks.last())
     }
 }
 
@@ -113,14 +142,28 @@ impl Shared {
     fn run_committer(self: &Arc<Self>) {
         let mut committer = self.committer.lock().unwrap_or_else(PoisonError::into_inner);
         while self.wait_for_round() {
-            let Some(round) = self.take_round() else {
-                continue;
-            };
-            let appended = append_round(&mut committer, &round);
-            match appended {
-                Ok(number) => self.conclude(number, round),
-                Err(error) => self.begin_again(&mut committer, round, &error),
+            if let Some(round) = self.take_round() {
+                match append_round(&mut committer, &round) {
+                    Ok(appended) => self.conclude(&appended, round),
+                    Err(error) => {
+                        drop(round);
+                        self.begin_again(&mut committer, &error);
+                    }
+                }
             }
+            self.seal_if_asked(&mut committer);
+        }
+    }
+
+    fn seal_if_asked(self: &Arc<Self>, committer: &mut Committer) {
+        let asked = std::mem::take(&mut self.inbox().seals);
+        if asked.is_empty() {
+            return;
+        }
+        match committer.seal() {
+            // Whoever asked may have stopped waiting.
+            Ok(end) => asked.iter().for_each(|asked| asked.send(end).unwrap_or_default()),
+            Err(error) => self.begin_again(committer, &error),
         }
     }
 
@@ -129,7 +172,7 @@ impl Shared {
         let mut inbox = self.inbox();
         let mut idle = false;
         loop {
-            let nothing = inbox.fresh.is_empty() && !inbox.finished;
+            let nothing = inbox.fresh.is_empty() && !inbox.finished && inbox.seals.is_empty();
             let stopped = inbox.is_over();
             if stopped || (idle && nothing && inbox.unfinished == 0) {
                 inbox.committer_runs = false;
@@ -165,7 +208,11 @@ impl Shared {
     /// None if there is nothing: the announcement of an outcome may come after
     /// the round that took it.
     fn take_round(&self) -> Option<Round> {
-        self.inbox().finished = false;
+        let generation = {
+            let mut inbox = self.inbox();
+            inbox.finished = false;
+            inbox.generation
+        };
         let (finished, snapshot, unshared_bytes) = {
             let mut progress = self.progress();
             let Progress { head, catalog, .. } = &*progress;
@@ -175,8 +222,12 @@ impl Shared {
             (std::mem::take(&mut progress.finished), snapshot, unshared_bytes)
         };
         let mut inbox = self.inbox();
+        if inbox.generation != generation {
+            // It ended meanwhile: entries of these outcomes may be gone.
+            return None;
+        }
         inbox.floor.advance(&self.clock);
-        let floor_ms = inbox.floor.ms();
+        let floor_ms = inbox.floor.recorded_ms();
         let fresh = std::mem::take(&mut inbox.fresh);
         // The executor may have waited for room.
         self.work.notify_all();
@@ -189,7 +240,7 @@ impl Shared {
 
     /// A durable round: published, noted, answered, in this order, so that
     /// whoever has a receipt sees its effects (I7).
-    fn conclude(&self, number: u64, round: Round) {
+    fn conclude(&self, appended: &Appended, round: Round) {
         if !round.finished.is_empty() {
             let steps = round.finished.iter();
             let steps = steps.map(|done| (done.step, Arc::clone(&done.outcome))).collect();
@@ -198,14 +249,17 @@ impl Shared {
         }
         let entries = round.fresh.iter().map(|fresh| &*fresh.entry);
         let outcomes = round.finished.iter().map(|finished| &*finished.outcome);
-        self.receipts.add(number, entries, outcomes);
+        self.receipts.add(appended.number, entries, outcomes);
+        // Last: what the anchor leaves behind has to be known to the receipts, which
+        // hand it to the index before a checkpoint relies on it.
+        *self.anchor.lock().unwrap_or_else(PoisonError::into_inner) = appended.anchor;
+        self.log_bytes.fetch_add(appended.bytes, Ordering::Relaxed);
         for fresh in &round.fresh {
             fresh.flight.set_logged();
         }
         {
             let mut inbox = self.inbox();
             inbox.settled(round.finished.iter().map(|finished| &*finished.entry));
-            inbox.ids.forget_below(round.floor_ms);
             self.work.notify_all();
         }
         for finished in round.finished {
@@ -217,24 +271,33 @@ impl Shared {
         }
     }
 
-    /// A round that failed: its outcome is unknown until the log is read again.
-    fn begin_again(self: &Arc<Self>, committer: &mut Committer, round: Round, error: &log::Error) {
+    /// After a round that failed: its outcome is unknown until the log is read
+    /// again. What was published is durable, so that is where reading begins.
+    fn begin_again(self: &Arc<Self>, committer: &mut Committer, error: &log::Error) {
         let reason = chain_of(error);
         tracing::error!(app = %self.app, reason, "a round failed; opening the log again");
-        committer.log = None;
+        // First of all: to let go of the log may take long.
         self.abandon(&reason);
-        drop(round);
+        *self.upkeep.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        committer.log = None;
+        if self.inbox().is_over() {
+            // Closed or stopped meanwhile: nobody is to be served any more.
+            return;
+        }
         // A disk that reads well and writes badly would have us read for ever.
         if committer.failures > 1 && self.wait_or_close() {
             return;
         }
         loop {
-            match recovery::recover(&*self.storage).map_err(|error| chain_of(&error)) {
+            match self.read_again() {
                 Ok(recovered) => match self.resume(committer, recovered) {
                     Ok(()) => return,
                     Err(reason) => return self.stop(reason),
                 },
-                Err(reason) => {
+                // Published means durable: a log that has less was exchanged.
+                Err(error @ recovery::Error::Short { .. }) => return self.stop(chain_of(&error)),
+                Err(error) => {
+                    let reason = chain_of(&error);
                     tracing::error!(app = %self.app, reason, "the log cannot be opened yet");
                     if self.wait_or_close() {
                         return;
@@ -242,6 +305,15 @@ impl Shared {
                 }
             }
         }
+    }
+
+    /// What comes after the published state in the log.
+    fn read_again(&self) -> Result<Recovered, recovery::Error> {
+        // The state may be later than the anchor; it is never earlier.
+        let start = *self.anchor.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.snapshots.current().state.clone();
+        let base = Checkpoint { start, state, attempts: Vec::new() };
+        recovery::recover(&*self.storage, Some(base), &mut |_| ())
     }
 
     fn abandon(&self, reason: &str) {
@@ -262,23 +334,20 @@ impl Shared {
         let catalog = Catalog::of(&recovered.state, &self.modules, &before.catalog);
         let catalog = Arc::new(catalog.map_err(|error| chain_of(&error))?);
         let state = recovered.state;
-        if state.sequence() < before.state.sequence() {
-            // Published means durable: a log that has less was exchanged.
-            let (has, had) = (state.sequence(), before.state.sequence());
-            return Err(format!("the log ends at {has}, but {had} was published"));
-        }
         let snapshot = Snapshot { state: state.clone(), catalog: Arc::clone(&catalog) };
         self.snapshots.publish(Published { snapshot, steps: Vec::new(), unshared_bytes: 0 });
-        self.receipts.reset(recovered.index, recovered.log.reader());
+        let after = recovered.places.base();
+        self.receipts.replace_after(recovered.places, recovered.log.reader());
         let last = self.receipts.last();
         let failures = committer.failures;
-        *committer = Committer::new(recovered.log, recovered.history, recovered.tail, last);
+        *self.upkeep.lock().unwrap_or_else(PoisonError::into_inner) = Some(recovered.log.upkeep());
+        *committer = Committer::new(recovered.log, recovered.history, recovered.marks);
         committer.failures = failures;
         let mut inbox = self.inbox();
         inbox.floor.at_least(recovered.floor_ms);
         *self.progress() = Progress::at(inbox.generation, state, catalog);
         let end = End { last, time_ms: recovered.time_ms };
-        inbox.resume(end, recovered.ids, recovered.unfinished);
+        inbox.resume(after, end, recovered.ids, recovered.unfinished);
         // The executor may have ended while the disk was silent.
         self.start_if_needed(&mut inbox);
         self.work.notify_all();
@@ -307,21 +376,28 @@ impl Shared {
             let count = executor.count(id);
             tracing::warn!(app = %self.app, %id, count, "the process died while this command ran");
             let attempt = Attempt { id, count };
-            let floor_ms = self.inbox().floor.ms();
+            let floor_ms = self.inbox().floor.recorded_ms();
             let mut committer = self.committer.lock().unwrap_or_else(PoisonError::into_inner);
             let time_ms = self.clock.wall_ms();
-            committer.append(floor_ms, time_ms, [RecordRef::Attempt(&attempt)])?;
+            let appended = committer.append(floor_ms, time_ms, [RecordRef::Attempt(&attempt)])?;
+            *self.anchor.lock().unwrap_or_else(PoisonError::into_inner) = appended.anchor;
         }
+        *self.attempts.lock().unwrap_or_else(PoisonError::into_inner) = executor.attempts();
         executor.clear_slot();
         Ok(())
     }
 
-    pub(super) fn close(&self, within: Duration) {
-        let start = self.clock.elapsed();
+    pub(super) fn drain(&self) {
         let mut inbox = self.inbox();
         if inbox.phase == Phase::Running {
             inbox.phase = Phase::Draining;
         }
+    }
+
+    pub(super) fn close(&self, within: Duration) {
+        let start = self.clock.elapsed();
+        self.drain();
+        let mut inbox = self.inbox();
         while !inbox.is_quiet() && self.clock.elapsed().saturating_sub(start) < within {
             // Rounds do not announce their end to us; look again soon.
             self.fresh.notify_all();
@@ -371,7 +447,7 @@ fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
     }
 }
 
-fn append_round(committer: &mut Committer, round: &Round) -> Result<u64, log::Error> {
+fn append_round(committer: &mut Committer, round: &Round) -> Result<Appended, log::Error> {
     let entries = round.fresh.iter().map(|fresh| RecordRef::Entry(&fresh.entry));
     let outcomes = round.finished.iter().map(|finished| RecordRef::Outcome(&finished.outcome));
     committer.append(round.floor_ms, round.time_ms, entries.chain(outcomes))

@@ -121,7 +121,8 @@ impl Executed {
         let Staged { changes, events } = self.staged;
         let elapsed_us = u64::try_from(self.elapsed.as_micros()).unwrap_or(u64::MAX);
         let (sequence, verdict) = (entry.sequence, self.verdict);
-        Outcome { sequence, module, module_hash, verdict, changes, events, elapsed_us }
+        let erased = false;
+        Outcome { sequence, module, module_hash, verdict, changes, events, elapsed_us, erased }
     }
 }
 

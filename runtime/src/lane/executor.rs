@@ -15,7 +15,7 @@ use super::flight::Flight;
 use super::inbox::Pending;
 use super::poison::{ATTEMPTS_MAX, Slot};
 use crate::catalog::{Catalog, Deployed};
-use crate::record::{Act, Entry, Outcome, Verdict};
+use crate::record::{Act, Attempt, Entry, Outcome, Verdict};
 use crate::recovery::step_of;
 use crate::state::{State, Step};
 use crate::value::{ChangeSet, Failure, Hash, Name, chain_of};
@@ -28,6 +28,10 @@ pub(super) const STACK_BYTES: usize = 16 << 20;
 /// For how long after an unclean start each command is logged before it runs,
 /// so that one that kills the process is known by its entry.
 const CAUTION: Duration = Duration::from_secs(60);
+
+/// How often it is tried to write down which entry runs: about as long as a disk that
+/// is looked after takes to come back. Then somebody has to act.
+const NOTE_TRIES_MAX: u32 = 30;
 
 /// What only the executor has.
 #[derive(Debug)]
@@ -65,6 +69,11 @@ impl Executor {
         *count
     }
 
+    /// What is known of deaths.
+    pub(super) fn attempts(&self) -> Vec<Attempt> {
+        self.attempts.iter().map(|(&id, &count)| Attempt { id, count }).collect()
+    }
+
     pub(super) fn clear_slot(&mut self) {
         if let Err(error) = self.slot.idle() {
             tracing::warn!(%error, "cannot clear the slot of the running command");
@@ -98,9 +107,12 @@ impl Shared {
             let Some((base, catalog)) = self.base(pending.generation) else {
                 continue;
             };
+            if !self.note_running(&mut executor, &pending) {
+                continue;
+            }
             let executed = self.execute(&mut executor, base, &catalog, &pending);
             let finished = executed.and_then(|executed| self.finish(&pending, executed));
-            if !matches!(pending.entry.act, Act::Command(_)) {
+            if !matches!(pending.entry.act, Act::Command(_) | Act::Erase { .. }) {
                 // Modules may have gone; their instances go back to the pool.
                 executor.live.clear();
             }
@@ -112,6 +124,7 @@ impl Shared {
 
     /// The next entry; none if the thread should end.
     fn next_pending(&self, executor: &mut Executor) -> Option<Pending> {
+        let mut is_clear = !executor.slot.is_set();
         let mut inbox = self.inbox();
         loop {
             if executor.generation != inbox.generation {
@@ -124,7 +137,13 @@ impl Shared {
             {
                 return Some(pending);
             }
-            executor.clear_slot();
+            if !std::mem::replace(&mut is_clear, true) {
+                // Not while the sequencer waits: it is a write to a file.
+                drop(inbox);
+                executor.clear_slot();
+                inbox = self.inbox();
+                continue;
+            }
             if inbox.is_over() {
                 inbox.executor_runs = false;
                 return None;
@@ -170,6 +189,27 @@ impl Shared {
         }
     }
 
+    /// Before anything runs, be it a handler or the compiler: this entry may be the
+    /// one that kills the process. Waits while the disk does not take that; false if
+    /// the generation ended meanwhile.
+    fn note_running(&self, executor: &mut Executor, pending: &Pending) -> bool {
+        let mut tries = 0;
+        while let Err(error) = executor.slot.running(pending.entry.id) {
+            tracing::error!(app = %self.app, %error, "cannot write down which entry runs; waiting");
+            tries += 1;
+            if tries == NOTE_TRIES_MAX {
+                self.stop(format!("cannot write down which entry runs: {error}"));
+                return false;
+            }
+            let waited = self.work.wait_timeout(self.inbox(), self.settings.reopen_after);
+            let (inbox, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            if inbox.generation != pending.generation {
+                return false;
+            }
+        }
+        true
+    }
+
     fn execute(
         &self,
         executor: &mut Executor,
@@ -182,10 +222,6 @@ impl Shared {
         if died >= ATTEMPTS_MAX {
             return Ok(Executed::poisoned(died));
         }
-        // Before anything runs, be it a handler or the compiler: this entry may be
-        // the one that kills the process.
-        let noted = executor.slot.running(entry.id);
-        noted.map_err(|error| Stop(format!("cannot write down which entry runs: {error}")))?;
         match &entry.act {
             Act::Command(command) => {
                 self.execute_command(executor, base, catalog, pending, command)
@@ -193,6 +229,7 @@ impl Shared {
             Act::Deploy(deploy) => self.execute_deploy(base, catalog, entry, deploy),
             Act::Remove { module } => self.execute_remove(base, catalog, entry, module),
             Act::DropTable { table } => self.execute_drop(base, catalog, entry, table),
+            Act::Erase { sequence } => self.execute_erase(base, entry, *sequence),
         }
     }
 
@@ -200,7 +237,7 @@ impl Shared {
     /// round is durable, together or not at all (I5).
     fn finish(&self, pending: &Pending, executed: Executed) -> Result<(), Stop> {
         let entry = &pending.entry;
-        let redeployed = !matches!(entry.act, Act::Command(_));
+        let redeployed = !matches!(entry.act, Act::Command(_) | Act::Erase { .. });
         let outcome = Arc::new(executed.into_outcome(entry));
         if let Verdict::Failed(Failure { code, message, .. }) = &outcome.verdict {
             // The client is told; whoever runs the server wants to know as well.

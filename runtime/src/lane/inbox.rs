@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use uuid::Uuid;
 
@@ -12,6 +13,7 @@ use super::flight::{Answer, Flight};
 use super::{Health, Settings};
 use crate::clock::Clock;
 use crate::ids::{Floor, Ids, OutOfWindow, Seen, time_of};
+use crate::log::Start;
 use crate::record::{Act, Entry, Keys};
 use crate::value::{Hash, Name, Sequence};
 use crate::wasm;
@@ -106,6 +108,23 @@ pub enum Refusal {
         /// Their bytes.
         bytes: usize,
     },
+    /// Whether the id was seen before cannot be told.
+    #[error("what is on disk of this id cannot be read; the server's log says more")]
+    Unreadable {
+        /// What failed.
+        reason: String,
+    },
+    /// It was executed, so long ago that nothing else is known of it any more.
+    #[error(
+        "the id was given to entry {sequence}, which was executed; its receipt is not kept any \
+         more, the oldest that is kept is of entry {first}"
+    )]
+    Trimmed {
+        /// The entry.
+        sequence: Sequence,
+        /// The first entry that has a receipt.
+        first: Sequence,
+    },
     /// The log failed and is being opened again.
     #[error("the log is being recovered ({reason}); try again in a moment")]
     Recovering {
@@ -180,6 +199,8 @@ pub(super) struct Inbox {
     pub(super) unfinished: usize,
     /// Whether there may be outcomes that no round has taken.
     pub(super) finished: bool,
+    /// Who waits for the log to be sealed.
+    pub(super) seals: Vec<SyncSender<Start>>,
     pub(super) executor_runs: bool,
     pub(super) committer_runs: bool,
 }
@@ -206,6 +227,7 @@ impl Inbox {
             fresh: Vec::new(),
             unfinished: 0,
             finished: false,
+            seals: Vec::new(),
             executor_runs: false,
             committer_runs: false,
         };
@@ -222,10 +244,11 @@ impl Inbox {
         settings: &Settings,
         clock: &Clock,
         submission: Submission,
+        known: Option<Seen>,
     ) -> Result<Ticket, Refusal> {
         self.check_phase()?;
         let id_time_ms = time_of(submission.id);
-        if let Some(seen) = self.ids.get(submission.id, id_time_ms) {
+        if let Some(seen) = self.ids.get(submission.id, id_time_ms).or(known) {
             if seen.fingerprint != submission.fingerprint {
                 return Err(Refusal::Reused { sequence: seen.sequence });
             }
@@ -234,7 +257,7 @@ impl Inbox {
         let now_ms = clock.wall_ms().max(self.time_ms);
         self.floor.advance(clock);
         if submission.windowed {
-            self.check_window(id_time_ms, now_ms)?;
+            self.check_window(clock, id_time_ms)?;
         }
         self.check_basis(&submission.act)?;
         self.check_room(settings, bytes_of(&submission.act))?;
@@ -242,16 +265,25 @@ impl Inbox {
         Ok(Ticket::Flying { flight, replayed: false })
     }
 
-    /// What is known of an id. While the log is read again nobody can tell of one
-    /// that was sequenced whether it is in it.
-    pub(super) fn find(&self, id: Uuid) -> Result<Option<Ticket>, Refusal> {
-        let Some(seen) = self.ids.get(id, time_of(id)) else {
+    /// What is known of an id, of which the disk knows this. While the log is read
+    /// again nobody can tell of one that was sequenced whether it is in it.
+    pub(super) fn find(&self, id: Uuid, known: Option<Seen>) -> Result<Option<Ticket>, Refusal> {
+        let Some(seen) = self.ids.get(id, time_of(id)).or(known) else {
             return Ok(None);
         };
         match &self.phase {
             Phase::Recovering(reason) => Err(Refusal::Recovering { reason: reason.clone() }),
             _ => Ok(Some(self.ticket(id, seen))),
         }
+    }
+
+    /// Asks for the log to be sealed; what is returned is told when it is, and
+    /// hangs up if it will not be.
+    pub(super) fn ask_to_seal(&mut self) -> Result<Receiver<Start>, Refusal> {
+        self.check_phase()?;
+        let (tell, told) = sync_channel(1);
+        self.seals.push(tell);
+        Ok(told)
     }
 
     /// Takes entries that have been answered out of the inbox.
@@ -267,7 +299,7 @@ impl Inbox {
     /// flight is answered, and nothing is left of it.
     pub(super) fn abandon(&mut self, reason: &str) {
         self.generation += 1;
-        if self.phase != Phase::Draining {
+        if matches!(self.phase, Phase::Running | Phase::Recovering(_)) {
             self.phase = Phase::Recovering(reason.to_owned());
         }
         // Not in the failed round, nor in one before: certainly not logged.
@@ -279,12 +311,22 @@ impl Inbox {
             flight.settle(Answer::Unknown(reason.to_owned()));
         }
         self.pending.clear();
+        self.seals.clear();
         (self.unfinished, self.finished, self.flying_bytes) = (0, false, 0);
     }
 
-    /// Goes on behind a log that was read again.
-    pub(super) fn resume(&mut self, end: End, ids: Ids, unfinished: VecDeque<Entry>) {
+    /// Goes on behind a log that was read again after an entry; `ids` are of those
+    /// that came after it.
+    pub(super) fn resume(
+        &mut self,
+        after: Sequence,
+        end: End,
+        newer: Ids,
+        unfinished: VecDeque<Entry>,
+    ) {
         let floor = self.floor.clone();
+        let mut ids = std::mem::take(&mut self.ids);
+        ids.replace_after(after, newer);
         let phase = match &self.phase {
             Phase::Recovering(_) => Phase::Running,
             other => other.clone(),
@@ -308,6 +350,7 @@ impl Inbox {
         }
         self.pending.clear();
         self.fresh.clear();
+        self.seals.clear();
         (self.unfinished, self.finished, self.flying_bytes) = (0, false, 0);
         self.generation += 1;
         self.phase = phase;
@@ -344,7 +387,8 @@ impl Inbox {
         self.last = self.last.next();
         self.time_ms = now_ms;
         let Submission { id, fingerprint, act, admitted, keep, .. } = submission;
-        let entry = Arc::new(Entry { sequence: self.last, time_ms: now_ms, id, fingerprint, act });
+        let (sequence, time_ms, erased) = (self.last, now_ms, false);
+        let entry = Arc::new(Entry { sequence, time_ms, id, fingerprint, act, erased });
         self.ids.insert(id, id_time_ms, Seen { sequence: self.last, fingerprint });
         let flight = self.fly(&entry, admitted, keep);
         self.fresh.push(Fresh { entry, flight: Arc::clone(&flight) });
@@ -374,7 +418,7 @@ impl Inbox {
         }
     }
 
-    fn check_phase(&self) -> Result<(), Refusal> {
+    pub(super) fn check_phase(&self) -> Result<(), Refusal> {
         match &self.phase {
             Phase::Running => Ok(()),
             Phase::Recovering(reason) => Err(Refusal::Recovering { reason: reason.clone() }),
@@ -383,8 +427,8 @@ impl Inbox {
         }
     }
 
-    fn check_window(&self, time_ms: u64, now_ms: u64) -> Result<(), Refusal> {
-        self.floor.check(time_ms, now_ms).map_err(|out| match out {
+    fn check_window(&self, clock: &Clock, time_ms: u64) -> Result<(), Refusal> {
+        self.floor.check(clock, time_ms, self.time_ms).map_err(|out| match out {
             OutOfWindow::Expired { floor_ms } => Refusal::Expired { time_ms, floor_ms },
             OutOfWindow::Ahead { now_ms } => Refusal::Ahead { time_ms, now_ms },
         })

@@ -4,13 +4,20 @@
 //! when no command runs. The file is not synced: the page cache survives the
 //! death of a process, and a power cut is not a command's fault. Whoever is
 //! found in the file at a start was running when the process died.
+//!
+//! | byte 0 | bytes 1 to 16 | the process |
+//! |---|---|---|
+//! | 0 | zero | stopped in order, or there was none: also if the file is shorter |
+//! | 1 | 1 each | was there, and no command ran |
+//! | 2 | an id | was executing the entry with this id |
 
-use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use uuid::Uuid;
+
+use crate::disk::{Disk, File, How};
 
 /// How often the process may die while a command runs before it is not run
 /// again.
@@ -19,7 +26,7 @@ pub(super) const ATTEMPTS_MAX: u32 = 3;
 /// The file, 17 bytes long: how the process is (see [`Mark`]), then an id.
 #[derive(Debug)]
 pub(super) struct Slot {
-    file: File,
+    file: Arc<dyn File>,
     running: bool,
 }
 
@@ -43,11 +50,10 @@ impl Slot {
     ///
     /// # Errors
     /// What the system said.
-    pub(super) fn open(path: &Path) -> io::Result<(Self, Mark)> {
-        let file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+    pub(super) fn open(disk: &dyn Disk, path: &Path) -> io::Result<(Self, Mark)> {
+        let file = disk.open(path, How::WriteOrCreate)?;
         let mut bytes = [0; 17];
-        let mark = match file.read_exact_at(&mut bytes, 0) {
+        let mark = match file.read_at(0, &mut bytes) {
             Ok(()) => parse(bytes),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Mark::Clean,
             Err(error) => return Err(error),
@@ -66,7 +72,12 @@ impl Slot {
             place.copy_from_slice(id.as_bytes());
         }
         self.running = true;
-        self.file.write_all_at(&bytes, 0)
+        self.file.write_at(0, &bytes)
+    }
+
+    /// Whether it may say that a command runs.
+    pub(super) fn is_set(&self) -> bool {
+        self.running
     }
 
     /// Says that no command runs.
@@ -75,7 +86,7 @@ impl Slot {
     /// What the system said.
     pub(super) fn idle(&mut self) -> io::Result<()> {
         if self.running {
-            self.file.write_all_at(&[IDLE; 17], 0)?;
+            self.file.write_at(0, &[IDLE; 17])?;
             self.running = false;
         }
         Ok(())
@@ -87,7 +98,7 @@ impl Slot {
     /// What the system said.
     pub(super) fn clean(&mut self) -> io::Result<()> {
         self.running = true;
-        self.file.write_all_at(&[CLEAN; 17], 0)
+        self.file.write_at(0, &[CLEAN; 17])
     }
 }
 
