@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 pub use plan::{Conflict, Delta, Plan, TablePlan};
-pub(crate) use rows::read_versions;
 pub use rows::{ModuleRow, TableRow, table_names};
+pub(crate) use rows::{read_modules, read_versions};
 
 use crate::modules::{self, Modules};
 use crate::schema::{self, Schema};
@@ -86,7 +86,7 @@ impl Catalog {
     /// [`Error`]: the app cannot run until it is mended.
     pub fn of(state: &State, modules: &Modules, before: &Self) -> Result<Self, Error> {
         let mut catalog = Self { tables: rows::read_tables(state)?, ..Self::default() };
-        for (name, row) in rows::read_modules(state)? {
+        for (name, row) in read_modules(state)? {
             let deployed = match before.modules.get(&name) {
                 Some(deployed) if deployed.row == row => Arc::clone(deployed),
                 _ => {

@@ -1,18 +1,21 @@
 //! The command line: what can be said, and one file for each thing that can be done.
 //!
-//! `serve` runs a server in this process. Everything else is a client of one over
-//! HTTP and knows nothing of the inside: what it can do, any client can do.
+//! `serve` runs a server in this process, and `verify` and `restore` work on its files
+//! while none runs. Everything else is a client over HTTP and knows nothing of the
+//! inside: what it can do, any client can do.
 //!
 //! Standard output has the answer and nothing else: tables and fields for people, or
 //! with `--json` one document. What went wrong goes to standard error, and into the
 //! exit code ([`Exit`]). Nothing ever prompts.
 
 mod apps;
+mod backup;
 mod client;
 mod command;
 mod commands;
 mod config;
 mod deploy;
+mod erase;
 mod error;
 mod input;
 mod json;
@@ -21,11 +24,13 @@ mod output;
 mod problem;
 mod query;
 mod receipt;
+mod restore;
 mod serve;
 mod shell;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod verify;
 mod version;
 
 use std::io::{IsTerminal, Write};
@@ -62,14 +67,18 @@ Examples:
   chancery command buy-product product=lamp
   chancery query stock-of product=lamp
   chancery commands --status rejected        what was refused, and why
+  chancery backup                            a copy of the app `main`, while it runs
+  chancery verify                            checks all files, while no server runs
 
 Settings: flags win over the environment (CHANCERY_SERVER, CHANCERY_APP, …), that over
 chancery.toml, that over the defaults. `chancery config show` says which won.
 
 Exit codes:
   0  done
-  1  the application refused: the command or query was rejected, or failed
-  2  the command line, input or configuration cannot be understood
+  1  the application refused: the command or query was rejected, or failed; or `verify`
+     found damage
+  2  the command line, input or configuration cannot be understood; or `verify` could
+     not check
   3  the server refused
   4  the server was not reached, or the outcome is unknown
   5  this machine could not do its part: a port in use, a damaged file";
@@ -106,7 +115,11 @@ enum Command {
     Query(query::Query),
     Command(command::Command),
     Commands(commands::Commands),
+    Erase(erase::Erase),
     Tables(tables::Tables),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
+    Verify(verify::Verify),
     Config(config::Config),
     Version(version::Version),
 }
@@ -165,6 +178,8 @@ impl Cli {
         let logging = Logging { format: layers.log_format()?, level: self.command.log_level() };
         start_logging(logging).map_err(|message| Error::Usage { message })?;
         let flags = self.global.choosing_server();
+        // Where files are looked at, an app that is not named is not the default one.
+        let app = self.global.app.as_deref();
         let context = |layers: &mut Layers| -> Result<Context, Error> {
             Ok(Context { client: Client::new(layers.client()?), flags })
         };
@@ -176,7 +191,11 @@ impl Cli {
             Command::Query(query) => query.run(&context(&mut layers)?.client, output),
             Command::Command(command) => command.run(&context(&mut layers)?, output),
             Command::Commands(commands) => commands.run(&context(&mut layers)?.client, output),
+            Command::Erase(erase) => erase.run(&context(&mut layers)?.client, output),
             Command::Tables(tables) => tables.run(&context(&mut layers)?.client, output),
+            Command::Backup(backup) => backup.run(&context(&mut layers)?.client, output),
+            Command::Restore(restore) => restore.run(&mut layers, app, output),
+            Command::Verify(verify) => verify.run(&mut layers, app, output),
             Command::Config(config) => config.run(layers, output),
             Command::Version(version) => version.run(output),
         }
@@ -184,8 +203,11 @@ impl Cli {
 
     fn layers(&self) -> Result<Layers, Error> {
         let mut flags = self.global.given();
-        if let Command::Serve(serve) = &self.command {
-            flags.extend(serve.given());
+        match &self.command {
+            Command::Serve(serve) => flags.extend(serve.given()),
+            Command::Restore(restore) => flags.extend(restore.given()),
+            Command::Verify(verify) => flags.extend(verify.given()),
+            _ => {}
         }
         let file = read(self.global.config.as_deref())?;
         // Variables that are not text cannot be ours.

@@ -4,31 +4,42 @@
 //! logged; what the lane refuses comes back as the lane's word.
 
 mod app;
+mod backup;
 mod command;
 mod deploy;
+mod erase;
 mod error;
+mod gates;
+mod opening;
 mod query;
+mod room;
 mod table;
+mod upkeep;
 
-use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-
 pub use app::{App, At};
+pub use backup::BackedUp;
 pub use command::{CommandRequest, DryRun, Progressed, ReceiptPage, Submitted};
 pub use deploy::{Deployment, Upload};
 pub use error::{Error, suggest};
+pub use opening::{Progress, Stage};
 pub use query::{Answer, QueryRequest};
 pub use table::{PageOf, RowPage, TableInfo};
 
+use gates::Gates;
+use opening::{Apps, Opening};
+use upkeep::Upkeep;
+
 use crate::clock::Clock;
+use crate::disk::{self, Disk, Files, Lock};
 use crate::snapshot::Reaper;
 use crate::value::{Name, chain_of};
-use crate::{lane, log, wasm};
+use crate::{keeper, lane, log, wasm};
 
 /// Apps of one server, at most. Each open app has a file or two open.
 pub const APPS_MAX: usize = 1_000;
@@ -36,14 +47,24 @@ pub const APPS_MAX: usize = 1_000;
 /// What a server may use.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// What everything is kept on.
+    pub disk: Arc<dyn Disk>,
     /// Where everything is kept.
     pub data: PathBuf,
+    /// Where backups are written.
+    pub backups: PathBuf,
     /// What guests may use.
     pub wasm: wasm::Settings,
     /// What each app's lane may use.
     pub lane: lane::Settings,
     /// How each app's log is kept.
     pub log: log::segments::Limits,
+    /// When checkpoints are written, and what is kept.
+    pub keeper: keeper::Settings,
+    /// Whether a thread looks after the files; without, whoever has an app does.
+    pub tended: bool,
+    /// With less than this available on the disk, in bytes, commands are refused.
+    pub disk_low_bytes: u64,
     /// Queries that run at one time.
     pub queries_max: usize,
     /// Queries that wait for their turn, at most.
@@ -62,10 +83,16 @@ impl Settings {
     pub fn new(data: PathBuf) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         Self {
+            disk: Arc::new(Files),
+            backups: data.join("backups"),
             data,
             wasm: wasm::Settings::default(),
             lane: lane::Settings::default(),
             log: log::segments::Limits::default(),
+            keeper: keeper::Settings::default(),
+            tended: true,
+            // Room to seal, to index and to checkpoint what was accepted.
+            disk_low_bytes: 512 << 20,
             // More would only take turns on the same cores.
             queries_max: cores * 2,
             queries_waiting_max: 1024,
@@ -84,23 +111,16 @@ pub struct Engine {
     host: Arc<wasm::Host>,
     reaper: Reaper,
     gates: Arc<Gates>,
-    apps: RwLock<BTreeMap<Name, Arc<App>>>,
+    apps: Arc<Apps>,
+    opening: Opening,
+    /// Ends with the engine.
+    upkeep: Option<Upkeep>,
     /// Held while an app is created, which takes some syncs.
     creating: Mutex<()>,
+    /// Set when the apps are to be closed, those too that are still being opened.
+    closing: AtomicBool,
     /// Held for as long as the engine lives: one server to a directory.
-    _lock: File,
-}
-
-/// Who may run how much at one time, over all apps.
-#[derive(Debug)]
-struct Gates {
-    queries: Semaphore,
-    /// Those that wait for one of them.
-    queries_waiting: Semaphore,
-    query_wait_max: Duration,
-    /// Shared with the threads that compile: they go on when their client goes.
-    compiles: Arc<Semaphore>,
-    compiles_in: Arc<Semaphore>,
+    _lock: Lock,
 }
 
 /// Whether an app was there before.
@@ -116,36 +136,102 @@ impl Engine {
     /// Opens a data directory and recovers every app in it.
     ///
     /// # Errors
-    /// [`Error::InUse`] if another server has it, [`Error::Lane`] if an app
-    /// cannot be recovered: then nothing is served.
+    /// As for [`Engine::new`] and [`Engine::recover`].
     pub fn open(settings: Settings, clock: Clock) -> Result<Self, Error> {
-        let apps_directory = settings.data.join("apps");
-        fs::create_dir_all(&apps_directory)
-            .map_err(|source| io_error("create", &apps_directory, source))?;
-        sync(&settings.data)?;
-        sync(&apps_directory)?;
-        let lock = lock(&settings.data)?;
-        let host = wasm::Host::new(settings.wasm.clone())
-            .map_err(|error| Error::Host(chain_of(&error)))?;
-        let reaper = Reaper::start().map_err(|error| Error::Host(error.to_string()))?;
-        let gates = Arc::new(Gates {
-            queries: Semaphore::new(settings.queries_max),
-            queries_waiting: Semaphore::new(settings.queries_waiting_max),
-            query_wait_max: settings.query_wait_max,
-            compiles: Arc::new(Semaphore::new(settings.compiles_max)),
-            compiles_in: Arc::new(Semaphore::new(
-                settings.compiles_max + settings.compiles_waiting_max,
-            )),
-        });
-        let apps = RwLock::default();
-        let creating = Mutex::default();
-        let engine = Self { settings, clock, host, reaper, gates, apps, creating, _lock: lock };
-        for name in names_in(&apps_directory)? {
-            let app = engine.open_app(&name)?;
-            tracing::info!(app = %name, sequence = %app.snapshots().current().state.sequence(), "recovered");
-            engine.write_apps().insert(name, Arc::new(app));
-        }
+        let engine = Self::new(settings, clock)?;
+        engine.recover()?;
         Ok(engine)
+    }
+
+    /// As [`Engine::open`], with a host that other engines of this process may use
+    /// too: its settings count, not `settings.wasm`.
+    ///
+    /// # Errors
+    /// As [`Engine::open`].
+    pub fn open_with(
+        host: Arc<wasm::Host>,
+        settings: Settings,
+        clock: Clock,
+    ) -> Result<Self, Error> {
+        let engine = Self::with(host, settings, clock)?;
+        engine.recover()?;
+        Ok(engine)
+    }
+
+    /// Takes a data directory, and opens none of its apps.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] if another server has it, [`Error::Io`], [`Error::Host`].
+    pub fn new(settings: Settings, clock: Clock) -> Result<Self, Error> {
+        let host = wasm::Host::new(settings.wasm.clone());
+        let host = host.map_err(|error| Error::Host(chain_of(&error)))?;
+        Self::with(host, settings, clock)
+    }
+
+    fn with(host: Arc<wasm::Host>, settings: Settings, clock: Clock) -> Result<Self, Error> {
+        let apps_directory = settings.data.join("apps");
+        let disk = Arc::clone(&settings.disk);
+        disk::create_directories(&*disk, &apps_directory)
+            .map_err(|source| io_error("create", &apps_directory, source))?;
+        sync(&*disk, &settings.data)?;
+        sync(&*disk, &apps_directory)?;
+        let lock = lock(&*disk, &settings.data)?;
+        let reaper = Reaper::start().map_err(|error| Error::Host(error.to_string()))?;
+        let gates = Arc::new(Gates::new(&settings));
+        let apps = Arc::new(Apps::default());
+        let upkeep = match settings.tended {
+            true => Some(Upkeep::start(&settings, &clock, &apps, &gates)?),
+            false => None,
+        };
+        let opening = Opening::of(names_in(&*disk, &apps_directory)?);
+        let creating = Mutex::default();
+        Ok(Self {
+            settings,
+            clock,
+            host,
+            reaper,
+            gates,
+            apps,
+            opening,
+            upkeep,
+            creating,
+            closing: AtomicBool::new(false),
+            _lock: lock,
+        })
+    }
+
+    /// Recovers every app, one after another. Each is there as soon as its state is.
+    ///
+    /// # Errors
+    /// [`Error::Lane`] or [`Error::Checkpoint`] if an app cannot be recovered: it
+    /// should not be served then, nor the others.
+    pub fn recover(&self) -> Result<(), Error> {
+        while let Some(name) = self.opening.next() {
+            let started = self.clock.elapsed();
+            let app = self.open_app(&name, &mut |progress| {
+                self.opening.note(&name, progress, &self.clock);
+            })?;
+            tracing::info!(
+                app = %name,
+                sequence = %app.snapshots().current().state.sequence(),
+                ms = self.clock.elapsed().saturating_sub(started).as_millis(),
+                "recovered"
+            );
+            let app = Arc::new(app);
+            self.apps.insert(name.clone(), Arc::clone(&app));
+            self.opening.done(&name);
+            if self.closing.load(Ordering::Acquire) {
+                app.lane().close(Duration::ZERO);
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The apps that are still being opened, and how far each has come.
+    #[must_use]
+    pub fn opening(&self) -> Vec<(Name, Progress)> {
+        self.opening.all()
     }
 
     /// Creates an app, or finds the one of that name.
@@ -155,18 +241,23 @@ impl Engine {
     pub fn create(&self, name: &Name) -> Result<(Arc<App>, Existed), Error> {
         // One at a time; the apps there are can be found meanwhile.
         let _turn = self.creating.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Ok(app) = self.app(name.as_str()) {
-            return Ok((app, Existed::Yes));
+        match self.app(name.as_str()) {
+            Ok(app) => return Ok((app, Existed::Yes)),
+            Err(error @ Error::Opening { .. }) => return Err(error),
+            Err(_) => {}
         }
+        self.gates.room.check()?;
         if self.apps().len() >= APPS_MAX {
             return Err(Error::TooManyApps { max: APPS_MAX });
         }
         // It is there already if it could be made and then not opened.
-        if !self.directory(name).exists() {
-            App::create(&self.directory(name), &self.settings.log)?;
+        let (disk, directory) = (&self.settings.disk, self.directory(name));
+        let is_there = disk.exists(&directory);
+        if !is_there.map_err(|source| io_error("find", &directory, source))? {
+            App::create(disk, &directory, &self.settings.log)?;
         }
-        let app = Arc::new(self.open_app(name)?);
-        self.write_apps().insert(name.clone(), Arc::clone(&app));
+        let app = Arc::new(self.open_app(name, &mut |_| ())?);
+        self.apps.insert(name.clone(), Arc::clone(&app));
         tracing::info!(app = %name, history = %app.snapshots().history(), "created");
         Ok((app, Existed::No))
     }
@@ -175,6 +266,12 @@ impl Engine {
     /// over all of them.
     pub fn close(&self, within: Duration) {
         let deadline = self.clock.elapsed() + within;
+        if let Some(upkeep) = &self.upkeep {
+            upkeep.stop();
+        }
+        // All of them at once: none takes more while another finishes.
+        self.closing.store(true, Ordering::Release);
+        self.apps().iter().for_each(|app| app.lane().drain());
         for app in self.apps() {
             let left = deadline.saturating_sub(self.clock.elapsed());
             app.lane().close(left);
@@ -184,20 +281,21 @@ impl Engine {
     /// An app by its name.
     ///
     /// # Errors
-    /// [`Error::UnknownApp`], with the nearest name.
+    /// [`Error::Opening`] if it is not recovered yet; [`Error::UnknownApp`], with the
+    /// nearest name.
     pub fn app(&self, name: &str) -> Result<Arc<App>, Error> {
-        let apps = self.apps.read().unwrap_or_else(PoisonError::into_inner);
-        apps.get(name).cloned().ok_or_else(|| Error::UnknownApp {
-            name: name.to_owned(),
-            suggestion: suggest(name, apps.keys().map(Name::as_str)),
-        })
+        if let Some(app) = self.apps.get(name) {
+            return Ok(app);
+        }
+        self.opening.check(name)?;
+        // It may have been recovered between the two.
+        self.apps.get(name).ok_or_else(|| self.apps.unknown(name))
     }
 
-    /// All apps, by name.
+    /// All apps that are open, by name.
     #[must_use]
     pub fn apps(&self) -> Vec<Arc<App>> {
-        let apps = self.apps.read().unwrap_or_else(PoisonError::into_inner);
-        apps.values().cloned().collect()
+        self.apps.all()
     }
 
     /// What the server may use.
@@ -206,7 +304,7 @@ impl Engine {
         &self.settings
     }
 
-    fn open_app(&self, name: &Name) -> Result<App, Error> {
+    fn open_app(&self, name: &Name, told: &mut dyn FnMut(Progress)) -> Result<App, Error> {
         App::open(
             name,
             &self.directory(name),
@@ -215,40 +313,39 @@ impl Engine {
             &self.host,
             self.reaper.clone(),
             Arc::clone(&self.gates),
+            told,
         )
     }
 
     fn directory(&self, name: &Name) -> PathBuf {
         self.settings.data.join("apps").join(name.as_str())
     }
-
-    fn write_apps(&self) -> std::sync::RwLockWriteGuard<'_, BTreeMap<Name, Arc<App>>> {
-        self.apps.write().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-/// A second server on the same files would destroy them.
-fn lock(data: &Path) -> Result<File, Error> {
+/// Takes a data directory for this process: a second server on the same files would
+/// destroy them.
+///
+/// # Errors
+/// [`Error::InUse`], [`Error::Io`].
+pub fn lock(disk: &dyn Disk, data: &Path) -> Result<Lock, Error> {
     let path = data.join("lock");
-    let file = File::create(&path).map_err(|source| io_error("create", &path, source))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::InUse { data: data.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(io_error("lock", &path, source)),
-    }
+    disk.lock(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => Error::InUse { data: data.to_owned() },
+        _ => io_error("lock", &path, error),
+    })
 }
 
 /// Makes what is in a directory survive a power cut.
-fn sync(directory: &Path) -> Result<(), Error> {
-    let synced = File::open(directory).and_then(|directory| directory.sync_all());
+fn sync(disk: &dyn Disk, directory: &Path) -> Result<(), Error> {
+    let synced = disk.sync_directory(directory);
     synced.map_err(|source| io_error("sync", directory, source))
 }
 
-fn names_in(directory: &Path) -> Result<Vec<Name>, Error> {
-    let failed = |source| io_error("read", directory, source);
+fn names_in(disk: &dyn Disk, directory: &Path) -> Result<Vec<Name>, Error> {
+    let paths = disk.list(directory).map_err(|source| io_error("read", directory, source))?;
     let mut names = Vec::new();
-    for entry in fs::read_dir(directory).map_err(failed)? {
-        let file_name = entry.map_err(failed)?.file_name();
+    for path in paths {
+        let file_name = path.file_name().unwrap_or(path.as_os_str());
         match file_name.to_str().map(str::parse) {
             Some(Ok(name)) => names.push(name),
             // Half of an app that was being created when the process died.
@@ -260,6 +357,6 @@ fn names_in(directory: &Path) -> Result<Vec<Name>, Error> {
     Ok(names)
 }
 
-fn io_error(action: &'static str, path: &Path, source: std::io::Error) -> Error {
+fn io_error(action: &'static str, path: &Path, source: io::Error) -> Error {
     Error::Io { action, path: path.to_owned(), source }
 }

@@ -9,6 +9,7 @@
 mod answer;
 mod apps;
 mod at;
+mod backup;
 mod body;
 mod code;
 mod commands;
@@ -33,7 +34,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, put};
+use axum::routing::{delete, get, post, put};
 use tokio::sync::Semaphore;
 
 pub use self::code::{Code, Retry};
@@ -123,6 +124,7 @@ pub fn router(engine: Arc<Engine>, settings: Settings, clock: Clock) -> Router {
         .route("/errors/{code}", get(pages::show))
         .route("/v1/apps", get(apps::list))
         .route("/v1/apps/{app}", get(apps::show).put(apps::create))
+        .route("/v1/apps/{app}/backup", post(backup::create))
         .route("/v1/apps/{app}/modules", get(modules::list))
         .route(
             "/v1/apps/{app}/modules/{module}",
@@ -135,7 +137,10 @@ pub fn router(engine: Arc<Engine>, settings: Settings, clock: Clock) -> Router {
         .route("/v1/apps/{app}/commands", get(commands::list))
         .route(
             "/v1/apps/{app}/commands/{command}",
-            put(commands::submit_with_id).post(commands::submit_by_name).get(commands::show),
+            put(commands::submit_with_id)
+                .post(commands::submit_by_name)
+                .get(commands::show)
+                .delete(commands::erase),
         )
         .route("/v1/apps/{app}/tables", get(tables::list))
         .route("/v1/apps/{app}/tables/{table}", delete(tables::drop_table).get(tables::rows))

@@ -16,17 +16,26 @@
 //! - [`modules`]: uploaded modules, on disk and compiled.
 //! - [`catalog`]: which module owns which command, query and table.
 //! - [`snapshot`]: the published state, and past ones still held.
+//! - [`checkpoint`]: the state on disk, in two generations.
+//! - [`index`]: ids and places of entries, on disk.
 //! - [`ids`]: which ids were seen, and which are out of the window.
 //! - [`receipts`]: what became of each entry.
+//! - [`archive`]: the events of what was trimmed from the log.
 //! - [`recovery`]: from the log back to a state.
 //! - [`lane`]: sequencer, executor and committer of one app.
+//! - [`keeper`]: checkpoints, and what may be forgotten, while an app runs.
+//! - [`verify`]: the files of an app, checked without touching them.
+//! - [`backup`]: copies of an app, made while it runs, and put back.
 //! - [`engine`]: apps, queries, commands, deployments; no HTTP.
 //! - [`http`]: the engine over HTTP.
 //! - [`server`]: opens, recovers, listens, drains.
 //! - [`config`]: what can be set, and where each value came from.
 //! - [`cli`]: the command line.
 
+pub mod archive;
+pub mod backup;
 pub mod catalog;
+pub mod checkpoint;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -34,6 +43,8 @@ pub mod disk;
 pub mod engine;
 pub mod http;
 pub mod ids;
+pub mod index;
+pub mod keeper;
 pub mod lane;
 pub mod log;
 pub mod modules;
@@ -47,4 +58,5 @@ pub mod snapshot;
 pub mod state;
 pub mod transaction;
 pub mod value;
+pub mod verify;
 pub mod wasm;

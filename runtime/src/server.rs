@@ -19,7 +19,7 @@ use std::time::Duration;
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
 use crate::clock::Clock;
@@ -105,6 +105,8 @@ pub enum Drained {
 #[derive(Debug)]
 pub struct Server {
     engine: Arc<Engine>,
+    /// Recovers the apps; none once it is known how that ended.
+    recovery: Option<JoinHandle<Result<(), engine::Error>>>,
     listener: TcpListener,
     address: SocketAddr,
     http: http::Settings,
@@ -158,20 +160,38 @@ pub fn check(settings: &Settings, clock: Clock) -> Result<Summary, Error> {
 }
 
 impl Server {
-    /// Opens the data, creates the default app if it is missing, and listens.
+    /// Takes the data, listens, and begins to recover the apps. Whoever connects is
+    /// told how far that has come, and is served what is there.
     ///
     /// # Errors
-    /// [`Error`]. The socket is opened last: whoever can connect is served.
-    pub async fn start(settings: Settings, clock: Clock) -> Result<Self, Error> {
+    /// [`Error`]; the socket is opened only if nobody else has the data.
+    pub async fn bind(settings: Settings, clock: Clock) -> Result<Self, Error> {
         let Settings { listen, engine, http, drain_max, default_app } = settings;
         let engine_clock = clock.clone();
-        let opening = spawn_blocking(move || open(engine, engine_clock, &default_app));
-        let engine = opening.await.map_err(|error| Error::Opening(error.to_string()))??;
+        let taking = spawn_blocking(move || Engine::new(engine, engine_clock));
+        let engine = taking.await.map_err(|error| Error::Opening(error.to_string()))??;
+        let engine = Arc::new(engine);
         let refused = |source| Error::Listen { address: listen, source };
         let listener = TcpListener::bind(listen).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        let (engine, routes) = (Arc::new(engine), Router::new());
-        Ok(Self { engine, listener, address, http, drain_max, clock, routes })
+        let recovering = Arc::clone(&engine);
+        let recovery = spawn_blocking(move || {
+            recovering.recover()?;
+            recovering.create(&default_app).map(drop)
+        });
+        let (recovery, routes) = (Some(recovery), Router::new());
+        Ok(Self { engine, recovery, listener, address, http, drain_max, clock, routes })
+    }
+
+    /// As [`Server::bind`], and waits until every app is recovered and the default
+    /// app is there.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn start(settings: Settings, clock: Clock) -> Result<Self, Error> {
+        let mut server = Self::bind(settings, clock).await?;
+        recovered(server.recovery.take()).await?;
+        Ok(server)
     }
 
     /// Serves more routes from the same socket, without what surrounds its own.
@@ -198,12 +218,46 @@ impl Server {
     /// requests at hand answered, the lanes closed.
     ///
     /// # Errors
-    /// [`Error::Thread`].
+    /// As for [`Server::run_with`].
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<Drained, Error> {
+        self.run_with(shutdown, |_| ()).await
+    }
+
+    /// As [`Server::run`]; `ready` is called once every app is recovered.
+    ///
+    /// # Errors
+    /// [`Error::Thread`]; [`Error::Engine`] if an app cannot be recovered, when the
+    /// server ends: it would serve less than it should.
+    pub async fn run_with(
+        mut self,
+        shutdown: impl Future<Output = ()>,
+        ready: impl FnOnce(&Engine),
+    ) -> Result<Drained, Error> {
         let router = http::router(Arc::clone(&self.engine), self.http, self.clock.clone());
         let router = router.merge(self.routes);
-        let connections = accept::serve(self.listener, router, shutdown).await;
+        let (engine, recovery) = (&self.engine, self.recovery.take());
+        let mut failed = None;
+        let recovering = async {
+            match recovered(recovery).await {
+                Ok(()) => {
+                    ready(engine);
+                    std::future::pending().await
+                }
+                Err(error) => failed = Some(error),
+            }
+        };
+        let end = async {
+            tokio::select! {
+                () = shutdown => {}
+                () = recovering => {}
+            }
+        };
+        let connections = accept::serve(self.listener, router, end).await;
         let mut connections = connections.map_err(Error::Thread)?;
+        if let Some(error) = failed {
+            connections.abort();
+            return Err(error);
+        }
         tracing::info!(connections = connections.len(), "draining");
         let deadline = self.clock.elapsed() + self.drain_max;
         let left = || deadline.saturating_sub(self.clock.elapsed());
@@ -222,8 +276,13 @@ impl Server {
     }
 }
 
-fn open(settings: engine::Settings, clock: Clock, app: &Name) -> Result<Engine, engine::Error> {
-    let engine = Engine::open(settings, clock)?;
-    engine.create(app)?;
-    Ok(engine)
+/// Waits for the apps, if they are still being recovered.
+async fn recovered(recovery: Option<JoinHandle<Result<(), engine::Error>>>) -> Result<(), Error> {
+    match recovery {
+        None => Ok(()),
+        Some(recovery) => match recovery.await {
+            Ok(recovered) => Ok(recovered?),
+            Err(error) => Err(Error::Opening(error.to_string())),
+        },
+    }
 }

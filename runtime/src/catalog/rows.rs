@@ -104,7 +104,8 @@ fn to_json(row: &impl Serialize) -> Value {
     Value::Json(serde_json::to_string(row).unwrap_or_default().into())
 }
 
-pub(super) fn read_modules(state: &State) -> Result<Vec<(Name, ModuleRow)>, Error> {
+/// The version of each module that is live.
+pub(crate) fn read_modules(state: &State) -> Result<Vec<(Name, ModuleRow)>, Error> {
     let table = table_names::modules();
     read(state, &table, "", |name, row: ModuleJson| {
         Ok((Name::parse_stored(name)?, parse_module(&row)?))

@@ -87,6 +87,24 @@ pub(super) enum Error {
         /// Why, with all causes.
         message: String,
     },
+    /// Files are damaged, and were told.
+    #[error("{message}")]
+    Damaged {
+        /// How many.
+        message: String,
+    },
+    /// Files could not be checked, which says nothing about them.
+    #[error("{message}")]
+    Unchecked {
+        /// Why, with all causes.
+        message: String,
+    },
+    /// Nothing was restored.
+    #[error("{message}")]
+    Restore {
+        /// Why, with all causes.
+        message: String,
+    },
     /// Standard output cannot be written.
     #[error("cannot write to standard output")]
     Output(#[from] io::Error),
@@ -99,14 +117,15 @@ impl Error {
             Self::Config(_) | Self::Input(_) | Self::Usage { .. } | Self::File { .. } => {
                 Exit::Usage
             }
-            Self::Entry { .. } => Exit::Refused,
+            Self::Unchecked { .. } => Exit::Usage,
+            Self::Entry { .. } | Self::Damaged { .. } => Exit::Refused,
             Self::Problem(problem) if problem.by_application() => Exit::Refused,
             Self::Problem(problem) if problem.is_unknown() => Exit::Unknown,
             Self::Problem(_) | Self::Client(client::Error::Odd { .. }) => Exit::Server,
             Self::Client(_) | Self::Lost { .. } => Exit::Unknown,
             // Whoever reads has seen enough, as `head` does.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
-            Self::Serve { .. } | Self::Output(_) => Exit::Machine,
+            Self::Serve { .. } | Self::Restore { .. } | Self::Output(_) => Exit::Machine,
         }
     }
 
@@ -137,7 +156,7 @@ impl Error {
     pub(super) fn document(&self) -> Option<Vec<u8>> {
         match self {
             Self::Problem(problem) => Some(problem.document().to_owned()),
-            Self::Entry { .. } | Self::Output(_) => None,
+            Self::Entry { .. } | Self::Damaged { .. } | Self::Output(_) => None,
             Self::Lost { id, again, .. } => Some(self.own_document(serde_json::json!({
                 "outcome": "unknown",
                 "retry": "same-id",
@@ -168,6 +187,9 @@ impl Error {
             Self::Client(error) => error.code().to_owned(),
             Self::Lost { cause, .. } => cause.code().to_owned(),
             Self::Serve { .. } => "serve".to_owned(),
+            Self::Damaged { .. } => "damaged".to_owned(),
+            Self::Unchecked { .. } => "not-checked".to_owned(),
+            Self::Restore { .. } => "restore".to_owned(),
             Self::Output(_) => "output".to_owned(),
         }
     }

@@ -163,6 +163,15 @@ pub(super) fn clean(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
+/// A number of bytes as people read it.
+pub(super) fn bytes(bytes: u64) -> String {
+    let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    match units.into_iter().find(|(_, unit)| bytes >= *unit) {
+        Some((name, unit)) => format!("{:.1} {name}", bytes as f64 / unit as f64),
+        None => format!("{bytes} bytes"),
+    }
+}
+
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(LAST_COLUMN_CHARS_MAX) {
         None => text.to_owned(),

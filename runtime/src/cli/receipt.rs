@@ -13,7 +13,7 @@ pub(super) struct Receipt {
     pub(super) id: String,
     /// Its place.
     pub(super) sequence: u64,
-    /// What was asked: `command`, `deploy`, `remove`, `drop-table`.
+    /// What was asked: `command`, `deploy`, `remove`, `drop-table`, `erase`.
     pub(super) kind: String,
     /// Of a command, module or table.
     pub(super) name: String,
@@ -39,6 +39,8 @@ pub(super) struct Receipt {
     changes: u64,
     #[serde(default)]
     elapsed_us: Option<u64>,
+    #[serde(default)]
+    erased: bool,
 }
 
 /// What a handler said when it refused.
@@ -100,6 +102,7 @@ impl Receipt {
         output.fields(&[
             ("entry", format!("{}, {} {}", self.sequence, self.kind, self.name)),
             ("status", self.status.clone()),
+            ("erased", if self.erased { "yes".to_owned() } else { String::new() }),
             ("accepted", self.accepted_at.clone()),
             ("module", version(self.module.as_deref(), self.module_hash.as_deref())),
         ])?;

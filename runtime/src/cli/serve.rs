@@ -22,7 +22,8 @@ use crate::value::chain_of;
 
 /// Runs a server.
 ///
-/// Everything is checked, and every app recovered, before the socket opens. Ctrl-C
+/// Everything is checked before the socket opens. While apps are recovered, /readyz
+/// says how far that has come; each is served as soon as its state is there. Ctrl-C
 /// (SIGINT) or SIGTERM stops it in order: it takes nothing new, finishes what it has
 /// accepted, and ends with status 0. A second one ends it at once; what was
 /// acknowledged is safe then as well.
@@ -45,6 +46,10 @@ pub(super) struct Serve {
     /// ./chancery-data].
     #[arg(long, value_name = "DIRECTORY")]
     data: Option<String>,
+    /// The directory that backups are written to, each to one of its own; created when
+    /// the first is made [default: backups in the data directory].
+    #[arg(long, value_name = "DIRECTORY")]
+    backups: Option<String>,
     /// Recovers every app, loads every module, says what it found and ends, without
     /// serving.
     #[arg(long)]
@@ -67,6 +72,7 @@ impl Serve {
         let mut given = Vec::new();
         given.extend(self.listen.clone().map(|text| (key::LISTEN, text)));
         given.extend(self.data.clone().map(|text| (key::DATA, text)));
+        given.extend(self.backups.clone().map(|text| (key::BACKUPS, text)));
         given.extend(self.insecure_bind.then(|| (key::INSECURE_BIND, true.to_string())));
         given.extend(self.limits.given());
         given
@@ -106,18 +112,24 @@ fn serve(settings: server::Settings, output: &mut Output<'_>) -> Result<(), Erro
     let ended = runtime.block_on(async {
         // From here on a signal is heard, so that none is lost while apps recover.
         let stop = stop::Signals::listen().map_err(|error| failed(&error))?;
-        let server = Server::start(settings, clock.clone()).await;
+        let server = Server::bind(settings, clock.clone()).await;
         let server = server.map_err(|error| failed(&error))?;
-        let apps = server.engine().apps();
-        let last = |app: &Arc<App>| app.snapshots().current().state.sequence().0;
-        let started = Started {
-            address: Some(format!("http://{}", server.address())),
-            data,
-            apps: apps.iter().map(|app| (app.name().to_string(), last(app))).collect(),
-            took: clock.elapsed(),
-        };
-        started.write(output)?;
-        server.run(stop.first()).await.map_err(|error| failed(&error))
+        let address = format!("http://{}", server.address());
+        tracing::info!(address, "recovering");
+        let mut written = Ok(());
+        let ended = server.run_with(stop.first(), |engine| {
+            let apps = engine.apps();
+            let last = |app: &Arc<App>| app.snapshots().current().state.sequence().0;
+            let started = Started {
+                address: Some(address),
+                data,
+                apps: apps.iter().map(|app| (app.name().to_string(), last(app))).collect(),
+                took: clock.elapsed(),
+            };
+            written = started.write(output);
+        });
+        let ended = ended.await.map_err(|error| failed(&error));
+        written.and(ended)
     });
     // A handler or a disk that does not come back must not keep the process.
     runtime.shutdown_timeout(SHUTDOWN_MAX);

@@ -47,6 +47,7 @@ fn help_tells_the_defaults_that_are_true() {
         let about = &after[about..];
         let told = match shown.key {
             key::INSECURE_BIND => "",
+            key::BACKUPS => "[default: backups in the data directory]",
             key::QUERIES_MAX => "[default: twice the processors]",
             _ => &format!("[default: {}]", shown.value),
         };

@@ -81,6 +81,8 @@ pub const LOG_FORMAT: Key = top("log-format");
 pub const LISTEN: Key = serve("listen");
 /// The data directory.
 pub const DATA: Key = serve("data");
+/// Where backups are written.
+pub const BACKUPS: Key = serve("backups");
 /// Whether others than this machine may connect.
 pub const INSECURE_BIND: Key = serve("insecure-bind");
 /// How long to wait at the end for what has been accepted.
@@ -109,6 +111,20 @@ pub const HELD_BYTES_MAX: Key = serve("held-bytes-max");
 pub const HELD_AGE_MAX: Key = serve("held-age-max");
 /// The size of a log file.
 pub const SEGMENT_BYTES: Key = serve("segment-bytes");
+/// Bytes of log after which a checkpoint is written.
+pub const CHECKPOINT_BYTES: Key = serve("checkpoint-bytes");
+/// Age of a checkpoint after which another is written.
+pub const CHECKPOINT_AFTER: Key = serve("checkpoint-after");
+/// How long receipts are kept.
+pub const RECEIPTS_KEEP: Key = serve("receipts-keep");
+/// How long inputs are kept.
+pub const PAYLOADS_KEEP: Key = serve("payloads-keep");
+/// How long events are kept.
+pub const EVENTS_KEEP: Key = serve("events-keep");
+/// How much is read again, in a second.
+pub const SCRUB: Key = serve("scrub");
+/// How much room on the disk is too little.
+pub const DISK_LOW: Key = serve("disk-low");
 
 /// All of them, in the order in which they are shown.
 pub const ALL: &[Key] = &[
@@ -117,6 +133,7 @@ pub const ALL: &[Key] = &[
     LOG_FORMAT,
     LISTEN,
     DATA,
+    BACKUPS,
     INSECURE_BIND,
     DRAIN_MAX,
     QUERIES_MAX,
@@ -131,4 +148,11 @@ pub const ALL: &[Key] = &[
     HELD_BYTES_MAX,
     HELD_AGE_MAX,
     SEGMENT_BYTES,
+    CHECKPOINT_BYTES,
+    CHECKPOINT_AFTER,
+    RECEIPTS_KEEP,
+    PAYLOADS_KEEP,
+    EVENTS_KEEP,
+    SCRUB,
+    DISK_LOW,
 ];

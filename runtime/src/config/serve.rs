@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::text::Bytes;
+use super::text::{Bytes, Keep};
 use super::{Error, Key, Layers, Text, key};
 use crate::value::Name;
 use crate::{engine, server};
@@ -39,13 +39,23 @@ impl Layers {
     pub fn serve(&mut self) -> Result<Serve, Error> {
         let app = self.app()?;
         let listen = self.listen()?;
-        let data = self.setting(key::DATA, PathBuf::from("./chancery-data"))?.value;
+        let data = self.data()?;
+        let backups = self.setting(key::BACKUPS, data.join("backups"))?.value;
         let least = Duration::ZERO;
         let drain_max = self.within(key::DRAIN_MAX, server::DRAIN_MAX, least..=HOUR)?;
-        let mut engine = engine::Settings::new(data);
+        let mut engine = engine::Settings { backups, ..engine::Settings::new(data) };
         self.handlers(&mut engine)?;
         self.lane(&mut engine)?;
+        self.files(&mut engine)?;
         Ok(Serve { app, listen, drain_max, engine })
+    }
+
+    /// The data directory.
+    ///
+    /// # Errors
+    /// Never: any text is a path.
+    pub fn data(&mut self) -> Result<PathBuf, Error> {
+        Ok(self.setting(key::DATA, PathBuf::from("./chancery-data"))?.value)
     }
 
     /// There are no permissions yet: whoever can connect can do everything. So
@@ -95,9 +105,43 @@ impl Layers {
         lane.held.bytes_max = held.0;
         let age = SECOND..=HOUR * 24;
         lane.held.age_max = self.within(key::HELD_AGE_MAX, lane.held.age_max, age)?;
+        Ok(())
+    }
+
+    fn files(&mut self, engine: &mut engine::Settings) -> Result<(), Error> {
         let segment = Bytes(engine.log.segment_bytes);
         let range = Bytes(64 * KIB)..=Bytes(4 * GIB);
-        engine.log.segment_bytes = self.within(key::SEGMENT_BYTES, segment, range)?.0;
+        engine.log.segment_bytes = self.within(key::SEGMENT_BYTES, segment, range.clone())?.0;
+        let keeper = &mut engine.keeper;
+        let bytes = Bytes(keeper.checkpoint_bytes);
+        keeper.checkpoint_bytes = self.within(key::CHECKPOINT_BYTES, bytes, range)?.0;
+        let age = SECOND..=HOUR * 24;
+        keeper.checkpoint_after =
+            self.within(key::CHECKPOINT_AFTER, keeper.checkpoint_after, age)?;
+        self.retention(engine)?;
+        let low = Bytes(engine.disk_low_bytes);
+        engine.disk_low_bytes = self.within(key::DISK_LOW, low, Bytes(0)..=Bytes(1024 * GIB))?.0;
+        Ok(())
+    }
+
+    /// A receipt has to be there for as long as its command may be sent again.
+    fn retention(&mut self, engine: &mut engine::Settings) -> Result<(), Error> {
+        let (window, keeper) = (engine.lane.window, &mut engine.keeper);
+        let most = HOUR * 24 * 3650;
+        let receipts = self.setting(key::RECEIPTS_KEEP, keeper.receipts_keep.max(window))?;
+        if receipts.value < window || receipts.value > most {
+            let (value, origin) = (receipts.value.to_text(), receipts.source);
+            let reason =
+                format!("not below the window, {}, nor above {}", window.to_text(), most.to_text());
+            return Err(Error::Value { key: key::RECEIPTS_KEEP, value, origin, reason });
+        }
+        keeper.receipts_keep = receipts.value;
+        keeper.payloads_keep = self.within(key::PAYLOADS_KEEP, receipts.value, HOUR..=most)?;
+        let least = Keep(Some(HOUR));
+        let events = Keep(keeper.events_keep);
+        keeper.events_keep = self.within(key::EVENTS_KEEP, events, least..=Keep(None))?.0;
+        let scrub = Bytes(keeper.scrub_bytes_per_s);
+        keeper.scrub_bytes_per_s = self.within(key::SCRUB, scrub, Bytes(0)..=Bytes(GIB))?.0;
         Ok(())
     }
 

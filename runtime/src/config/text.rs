@@ -22,6 +22,17 @@ pub trait Text: Sized {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bytes(pub u64);
 
+/// For how long something is kept; none is for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Keep(pub(super) Option<Duration>);
+
+impl PartialOrd for Keep {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        let for_ever = |keep: &Self| keep.0.unwrap_or(Duration::MAX);
+        for_ever(self).partial_cmp(&for_ever(other))
+    }
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -166,6 +177,22 @@ impl Text for Duration {
     fn to_text(&self) -> String {
         let ms = u64::try_from(self.as_millis()).unwrap_or(u64::MAX);
         in_largest_unit(ms, TIME_UNITS)
+    }
+}
+
+impl Text for Keep {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "forever" => Ok(Self(None)),
+            _ => match Duration::parse(text) {
+                Ok(duration) => Ok(Self(Some(duration))),
+                Err(_) => Err("forever, or a time with its unit, such as 720h".to_owned()),
+            },
+        }
+    }
+
+    fn to_text(&self) -> String {
+        self.0.map_or_else(|| "forever".to_owned(), |duration| duration.to_text())
     }
 }
 

@@ -1,19 +1,23 @@
 //! One app: its lane, its snapshots, its files.
 
-use std::fs;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{Error, Gates, Settings, io_error};
+use super::gates::Gates;
+use super::{Error, Progress, Settings, Stage, io_error};
+use crate::archive::Archive;
+use crate::checkpoint::Checkpoints;
 use crate::clock::Clock;
+use crate::disk::{self, Disk};
+use crate::keeper::{self, Damages, Keeper};
 use crate::lane::{self, Lane};
 use crate::log::{self, Segments};
 use crate::modules::Modules;
 use crate::snapshot::{Reaper, Snapshot, Snapshots};
-use crate::value::{History, Name, Sequence};
+use crate::value::{History, Name, Sequence, chain_of};
 use crate::wasm;
 
 /// How long a read waits for the sequence it asked for.
@@ -24,8 +28,22 @@ const AT_LEAST_WAIT_MAX: Duration = Duration::from_secs(5);
 pub struct App {
     name: Name,
     lane: Lane,
+    keeper: Mutex<Keeper>,
+    pub(super) home: Home,
+    /// Here as well, because the keeper is seldom at leisure.
+    damages: Damages,
     pub(super) clock: Clock,
     pub(super) gates: Arc<Gates>,
+}
+
+/// Where an app is, and where its backups go.
+#[derive(Debug)]
+pub(super) struct Home {
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) directory: PathBuf,
+    pub(super) backups: PathBuf,
+    /// Held while a backup is made.
+    pub(super) backing_up: Mutex<()>,
 }
 
 /// Which state a read wants.
@@ -40,22 +58,25 @@ pub struct At {
 impl App {
     /// Makes the files of a new app. Renamed into place when whole, so that a
     /// crash leaves an app or none.
-    pub(super) fn create(directory: &Path, limits: &log::segments::Limits) -> Result<(), Error> {
+    pub(super) fn create(
+        disk: &Arc<dyn Disk>,
+        directory: &Path,
+        limits: &log::segments::Limits,
+    ) -> Result<(), Error> {
         let name = directory.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let draft = directory.with_file_name(format!(".{name}"));
-        let fresh = match fs::remove_dir_all(&draft) {
+        let fresh = match disk.remove_directory(&draft) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-            _ => fs::create_dir(&draft),
+            _ => disk.create_directory(&draft),
         };
         fresh.map_err(|source| io_error("create", &draft, source))?;
-        let segments = Segments::new(draft.join("log"), *limits);
+        let segments = Segments::new(Arc::clone(disk), draft.join("log"), *limits);
         segments.create(History(Uuid::now_v7())).map_err(Error::Log)?;
-        fs::rename(&draft, directory).map_err(|source| io_error("rename", &draft, source))?;
-        let parent = directory.parent().unwrap_or(directory);
-        let synced = fs::File::open(parent).and_then(|parent| parent.sync_all());
-        synced.map_err(|source| io_error("sync", parent, source))
+        let finished = disk::finish(&**disk, &draft, directory);
+        finished.map_err(|source| io_error("rename", &draft, source))
     }
 
+    #[expect(clippy::too_many_arguments, reason = "each is another's; one caller")]
     pub(super) fn open(
         name: &Name,
         directory: &Path,
@@ -64,25 +85,76 @@ impl App {
         host: &Arc<wasm::Host>,
         reaper: Reaper,
         gates: Arc<Gates>,
+        told: &mut dyn FnMut(Progress),
     ) -> Result<Self, Error> {
-        let modules = Modules::open(name.clone(), directory.join("modules"), Arc::clone(host));
+        let disk = || Arc::clone(&settings.disk);
+        let modules = directory.join("modules");
+        let modules = Modules::open(disk(), name.clone(), modules, Arc::clone(host));
         let modules = Arc::new(modules.map_err(Error::Modules)?);
+        let checkpoints = Checkpoints::new(disk(), directory.to_owned());
+        let loaded =
+            checkpoints.load(&mut |done, of| told(Progress::of(Stage::Checkpoint, done, of)));
+        let loaded = loaded.map_err(|source| Error::Checkpoint { app: name.clone(), source })?;
+        for refused in &loaded.refused {
+            let (file, why) = (refused.path.display(), chain_of(&refused.reason));
+            tracing::warn!(app = %name, %file, why, "not used");
+        }
         let parts = lane::Parts {
             app: name.clone(),
-            storage: Box::new(Segments::new(directory.join("log"), settings.log)),
+            disk: disk(),
+            storage: Box::new(Segments::new(disk(), directory.join("log"), settings.log)),
+            base: loaded.checkpoint,
+            index: Some(directory.join("index")),
             modules,
             slot: directory.join("running"),
             clock: clock.clone(),
             reaper,
         };
-        let lane = Lane::open(settings.lane.clone(), parts).map_err(Error::Lane)?;
-        Ok(Self { name: name.clone(), lane, clock, gates })
+        let mut read = |percent| told(Progress { stage: Stage::Log, percent });
+        let lane = Lane::open(settings.lane.clone(), parts, &mut read).map_err(Error::Lane)?;
+        let archive = directory.join("events");
+        let archive = Archive::open(disk(), &archive, lane.snapshots().history());
+        let parts = keeper::Parts {
+            lane: lane.clone(),
+            checkpoints,
+            archive: Arc::new(archive.map_err(Error::Archive)?),
+            disk: disk(),
+            modules: directory.join("modules"),
+            clock: clock.clone(),
+        };
+        let keeper = Keeper::new(parts, settings.keeper.clone());
+        let damages = keeper.damages();
+        let (directory, backups) = (directory.to_owned(), settings.backups.clone());
+        let home = Home { disk: disk(), directory, backups, backing_up: Mutex::default() };
+        let (name, keeper) = (name.clone(), Mutex::new(keeper));
+        Ok(Self { name, lane, keeper, home, damages, clock, gates })
     }
 
     /// The app's name.
     #[must_use]
     pub fn name(&self) -> &Name {
         &self.name
+    }
+
+    /// Whoever looks after its files; waits for what is being done.
+    pub fn keeper(&self) -> MutexGuard<'_, Keeper> {
+        self.keeper.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same, unless something is being done that takes long.
+    pub fn keeper_if_free(&self) -> Option<MutexGuard<'_, Keeper>> {
+        match self.keeper.try_lock() {
+            Ok(keeper) => Some(keeper),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// What of its files was found damaged, and what can be done; empty if all is well
+    /// as far as it is known.
+    #[must_use]
+    pub fn damage(&self) -> Vec<String> {
+        self.damages.all()
     }
 
     /// Its lane.

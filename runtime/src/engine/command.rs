@@ -97,7 +97,13 @@ impl App {
         let known = self.lane().find(request.id.uuid())?.is_some();
         let fingerprint = fingerprint::of_command(&request.name, &request.input);
         // A retry gets its receipt even if the command has been removed since.
-        let admitted = if known { None } else { Some(self.admit(&request)?) };
+        let admitted = match known {
+            true => None,
+            false => {
+                self.gates.room.check()?;
+                Some(self.admit(&request)?)
+            }
+        };
         let id = request.id.uuid();
         let correlation_id = request.correlation_id.unwrap_or_else(|| id.to_string().into());
         let command = Command {
@@ -184,7 +190,8 @@ impl App {
         let time_ms = self.clock.wall_ms().max(snapshot.state.time_ms());
         let fingerprint = Hash::of(b"");
         let act = Act::Command(command);
-        let entry = Entry { sequence: on.next(), time_ms, id: request.id.uuid(), fingerprint, act };
+        let (sequence, id, erased) = (on.next(), request.id.uuid(), false);
+        let entry = Entry { sequence, time_ms, id, fingerprint, act, erased };
         let Act::Command(command) = &entry.act else {
             return Err(Error::Host(String::new()));
         };
@@ -215,7 +222,7 @@ impl App {
         bytes_max: usize,
     ) -> Result<ReceiptPage, Error> {
         let before = before.unwrap_or(Sequence(u64::MAX));
-        let sequences = self.lane().receipts().page(status, before, limit + 1);
+        let sequences = self.lane().receipts().page(status, before, limit + 1)?;
         let (mut receipts, mut bytes, mut next) = (Vec::new(), 0, None);
         let mut last = None;
         for sequence in sequences {

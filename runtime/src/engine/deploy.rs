@@ -137,7 +137,12 @@ impl App {
     }
 
     /// Sequences an entry of the server's own and waits for its outcome.
-    async fn enter(&self, act: Act, keep: Option<Arc<wasm::Module>>) -> Result<Receipt, Error> {
+    pub(super) async fn enter(
+        &self,
+        act: Act,
+        keep: Option<Arc<wasm::Module>>,
+    ) -> Result<Receipt, Error> {
+        self.gates.room.check()?;
         let id = Uuid::now_v7();
         let fingerprint = Hash::of(id.as_bytes());
         let submission = Submission { id, windowed: false, fingerprint, act, admitted: None, keep };

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use super::Progress;
 use crate::catalog::Conflict;
 use crate::value::{Failure, Invalid, Name, Sequence};
-use crate::{lane, log, modules, receipts, schema, snapshot, wasm};
+use crate::{archive, backup, checkpoint, lane, log, modules, receipts, schema, snapshot, wasm};
 
 /// What the engine does not do, and why.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +76,12 @@ pub enum Error {
         /// What was asked for.
         id: uuid::Uuid,
     },
+    /// The entry with that id is not a command.
+    #[error("{id} is not the id of a command; only commands can be erased")]
+    NotErasable {
+        /// What was asked for.
+        id: uuid::Uuid,
+    },
     /// A name, id or key that cannot be one.
     #[error("{0}")]
     Invalid(#[from] Invalid),
@@ -125,11 +132,43 @@ pub enum Error {
 
     // Nobody must act, but wait.
     /// The lane takes no entry now, or not this one.
-    #[error("{0}")]
+    #[error(transparent)]
     Lane(#[from] lane::Error),
     /// The sequencer gave no place.
     #[error("{0}")]
     Refused(#[from] lane::Refusal),
+    /// The app is being read from disk.
+    #[error("app `{app}` is being opened: {}, {} %; try again in a moment", .progress.stage, .progress.percent)]
+    Opening {
+        /// Which app.
+        app: Name,
+        /// How far it has come.
+        progress: Progress,
+    },
+    /// The disk is nearly full.
+    #[error(
+        "the disk is nearly full: {available} bytes are available, and commands are taken again \
+         with {needed}; free some space"
+    )]
+    DiskLow {
+        /// Bytes that are available.
+        available: u64,
+        /// Bytes that have to be.
+        needed: u64,
+    },
+    /// A copy of so many bytes would leave too little of the disk.
+    #[error(
+        "a backup takes about {bytes} bytes, and there should be {needed} to make it: \
+         {available} are available; free some space, or remove older backups"
+    )]
+    NoRoom {
+        /// What the copy takes.
+        bytes: u64,
+        /// Bytes that are available.
+        available: u64,
+        /// Bytes that have to be.
+        needed: u64,
+    },
     /// Too many queries or uploads at one time.
     #[error("too many {what} at one time; try again in a moment")]
     Busy {
@@ -166,12 +205,26 @@ pub enum Error {
         /// Which directory.
         data: PathBuf,
     },
+    /// The checkpoints of an app cannot be read.
+    #[error("app `{app}`: cannot read the checkpoints")]
+    Checkpoint {
+        /// Which app.
+        app: Name,
+        /// Why.
+        source: checkpoint::Error,
+    },
     /// The log of a new app cannot be made.
     #[error("cannot create the log")]
     Log(#[source] log::Error),
     /// A module's file cannot be used.
     #[error("cannot use the module")]
     Modules(#[source] modules::Error),
+    /// There is no backup.
+    #[error("cannot make a backup")]
+    Backup(#[source] backup::Error),
+    /// The archive of events cannot be opened.
+    #[error("cannot open the archive of events")]
+    Archive(#[source] archive::Error),
     /// A receipt cannot be read.
     #[error("cannot read the receipt")]
     Receipt(#[from] receipts::Error),

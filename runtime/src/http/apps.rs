@@ -28,6 +28,9 @@ struct AppJson {
     history: Uuid,
     sequence: u64,
     modules: Vec<String>,
+    /// What of its files was found damaged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    damage: Vec<String>,
 }
 
 pub(super) async fn list(State(shared): super::State, params: Params) -> Result<Response, Problem> {
@@ -79,5 +82,6 @@ fn describe(app: &App) -> AppJson {
         history: app.snapshots().history().0,
         sequence: snapshot.state.sequence().0,
         modules: modules.map(|module| module.name.to_string()).collect(),
+        damage: app.damage(),
     }
 }

@@ -143,7 +143,8 @@ pub(super) fn check_not_encoded(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-fn check_json_type(headers: &HeaderMap) -> Result<(), Problem> {
+/// Refuses what is not JSON, or does not say so.
+pub(super) fn check_json_type(headers: &HeaderMap) -> Result<(), Problem> {
     check_not_encoded(headers)?;
     match media_type(headers).as_str() {
         "application/json" => Ok(()),

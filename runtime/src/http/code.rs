@@ -103,6 +103,8 @@ codes! {
         "The table has no such key" "look at another key, or at a later sequence"
     UNKNOWN_RECEIPT: "unknown-receipt" NOT_FOUND No
         "No command with this id is known" "submit the command if it has not been submitted"
+    RECEIPT_GONE: "receipt-gone" GONE No
+        "The receipt is not kept any more" "look at the state: it was executed; do not submit it again"
 
     // Ids and sequences.
     ID_REUSED: "id-reused" UNPROCESSABLE_ENTITY NewId
@@ -121,6 +123,9 @@ codes! {
         "The sequence is logged and not yet visible" "ask again in a moment"
     HISTORY_CHANGED: "history-changed" GONE No
         "The app has another history" "forget all sequences of the old history, and read anew"
+
+    NOT_ERASABLE: "not-erasable" CONFLICT No
+        "Only commands can be erased" "send the id of a command"
 
     // Modules and apps.
     UPLOAD_TOO_LARGE: "upload-too-large" PAYLOAD_TOO_LARGE No
@@ -155,6 +160,8 @@ codes! {
         "The module cannot be beside the others" "rename, remove or adopt what `detail` names"
     TOO_MANY_APPS: "too-many-apps" CONFLICT No
         "The server has as many apps as it may have" "use another server"
+    BACKUP_EXISTS: "backup-exists" CONFLICT No
+        "There is a backup of this name" "choose another name, or none"
 
     // What handlers say. These stand in `type`; `code` is the handler's own.
     REJECTED: "rejected" CONFLICT NewId
@@ -173,6 +180,10 @@ codes! {
         "Too much is being done at one time" "try again after `Retry-After`"
     RECOVERING: "recovering" SERVICE_UNAVAILABLE SameId
         "The log is being recovered" "send it again with the same id"
+    OPENING: "opening" SERVICE_UNAVAILABLE SameId
+        "The app is being read from disk" "send it again after `Retry-After`"
+    DISK_LOW: "disk-low" SERVICE_UNAVAILABLE SameId
+        "The disk is nearly full" "free some space; it recovers by itself"
     SHUTTING_DOWN: "shutting-down" SERVICE_UNAVAILABLE SameId
         "The server is shutting down" "send it again with the same id when it is back"
     NOT_READY: "not-ready" SERVICE_UNAVAILABLE Later

@@ -117,14 +117,22 @@ pub(super) async fn show(
     let wait = Duration::from_secs(params.number("wait", 0..=wait_max, 0)?);
     params.finish()?;
     // Not only ids of commands: deployments have receipts as well.
-    let id = uuid::Uuid::try_parse(&id).map_err(|error| {
-        let detail = format!("`{}` is not a UUID: {error}", id.escape_debug());
-        Problem::new(code::INVALID_ID, detail)
-    })?;
+    let id = any_id(&id)?;
     let submitted = app.find(id)?;
     let receipt = wait_for(&app, &submitted, wait).await?;
     let body = json(StatusCode::OK, &ReceiptJson::of(&receipt));
     Ok(read_from(&app, receipt.entry.sequence, body))
+}
+
+/// Erases what the command said and did; answers with the receipt of the erasure.
+pub(super) async fn erase(
+    OfApp(app): OfApp,
+    Segments((_, id)): Segments<(String, String)>,
+    params: Params,
+) -> Result<Response, Problem> {
+    params.finish()?;
+    let receipt = app.erase(any_id(&id)?).await?;
+    Ok(receipt::answer(&app, &receipt))
 }
 
 pub(super) async fn list(
@@ -215,11 +223,18 @@ fn refused(app: &App, id: CommandId, error: Error) -> Problem {
         &error,
         Error::Refused(Refusal::Recovering { .. } | Refusal::Stopped { .. } | Refusal::Draining)
     );
-    let problem = match closed && !matches!(app.lane().find(id.uuid()), Ok(None)) {
-        true => Problem::from(error).outcome_instead(Outcome::Unknown),
-        false => Problem::from(error),
+    let unsure = match &error {
+        Error::Refused(Refusal::Unreadable { .. }) => true,
+        _ => closed && !matches!(app.lane().find(id.uuid()), Ok(None)),
     };
-    not_logged(problem)
+    // What has a receipt was executed, whether or not it can be read now.
+    let executed = matches!(&error, Error::Receipt(_));
+    let problem = Problem::from(error);
+    match (unsure, executed) {
+        (true, _) => problem.outcome_instead(Outcome::Unknown),
+        (_, true) => problem.outcome_instead(Outcome::Executed),
+        _ => not_logged(problem),
+    }
 }
 
 /// Everything that is refused before the sequencer.
@@ -265,6 +280,13 @@ fn change<'a>(table: &'a str, key: &'a Key, value: Option<&'a Value>) -> ChangeJ
 fn id_of(text: &str) -> Result<CommandId, Problem> {
     let id: Result<CommandId, _> = text.parse();
     id.map_err(|invalid| not_logged(Problem::new(code::INVALID_ID, invalid.to_string())))
+}
+
+fn any_id(text: &str) -> Result<uuid::Uuid, Problem> {
+    uuid::Uuid::try_parse(text).map_err(|error| {
+        let detail = format!("`{}` is not a UUID: {error}", text.escape_debug());
+        Problem::new(code::INVALID_ID, detail)
+    })
 }
 
 /// A structured field has its text in quotes; many clients leave them out.

@@ -8,8 +8,9 @@ use serde::Serialize;
 use super::answer::json;
 use super::code;
 use super::problem::Problem;
-use crate::engine::App;
+use crate::engine::{App, Progress};
 use crate::lane::Health;
+use crate::value::Name;
 
 /// The one word of a lane that needs nobody.
 const RUNNING: &str = "running";
@@ -25,6 +26,9 @@ struct LaneJson<'a> {
     name: &'a str,
     sequence: u64,
     lane: &'static str,
+    /// Of what is read, while it is opened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    percent: Option<u8>,
 }
 
 /// Answers for as long as the process can, whatever its apps do.
@@ -35,12 +39,14 @@ pub(super) async fn alive() -> Response {
 /// Why a lane does not run is in the server's log, not here.
 pub(super) async fn ready(State(shared): super::State) -> Response {
     let apps = shared.engine.apps();
-    let lanes: Vec<_> = apps.iter().map(|app| lane(app)).collect();
+    let opening = shared.engine.opening();
+    let mut lanes: Vec<_> = apps.iter().map(|app| lane(app)).collect();
+    lanes.extend(opening.iter().map(|(name, progress)| of_opening(name, *progress)));
     if lanes.iter().all(|lane| lane.lane == RUNNING) {
         return json(StatusCode::OK, &ReadyJson { status: "ready", apps: lanes });
     }
     let others = lanes.iter().filter(|lane| lane.lane != RUNNING);
-    let others: Vec<_> = others.map(|lane| format!("`{}` is {}", lane.name, lane.lane)).collect();
+    let others: Vec<_> = others.map(LaneJson::to_text).collect();
     Problem::new(code::NOT_READY, others.join("; ")).with("apps", &lanes).into_response()
 }
 
@@ -55,5 +61,18 @@ fn lane(app: &App) -> LaneJson<'_> {
         name: app.name().as_str(),
         sequence: app.snapshots().current().state.sequence().0,
         lane,
+        percent: None,
+    }
+}
+
+fn of_opening(name: &Name, progress: Progress) -> LaneJson<'_> {
+    let percent = Some(progress.percent);
+    LaneJson { name: name.as_str(), sequence: 0, lane: "opening", percent }
+}
+
+impl LaneJson<'_> {
+    fn to_text(&self) -> String {
+        let percent = self.percent.map_or_else(String::new, |percent| format!(" ({percent} %)"));
+        format!("`{}` is {}{percent}", self.name, self.lane)
     }
 }

@@ -3,14 +3,14 @@
 //! Texts of disks and of the host go to the log; clients get the kind of problem
 //! and what to do.
 
-use super::code::{self, Code};
+use super::code::{self, Code, Retry};
 use super::problem::{Outcome, Problem, internal};
 use crate::catalog::Conflict;
 use crate::engine::Error;
 use crate::lane::Refusal;
 use crate::snapshot::Unavailable;
-use crate::value::chain_of;
-use crate::{modules, wasm};
+use crate::value::{Sequence, chain_of};
+use crate::{backup, modules, receipts, wasm};
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
@@ -35,6 +35,12 @@ impl From<Error> for Problem {
             Error::UnknownReceipt { .. } => {
                 Self::new(code::UNKNOWN_RECEIPT, detail).outcome(Outcome::Unknown)
             }
+            Error::NotErasable { .. } => {
+                Self::new(code::NOT_ERASABLE, detail).outcome(Outcome::NotLogged)
+            }
+            Error::Receipt(receipts::Error::Trimmed { sequence, first }) => {
+                of_trimmed(sequence, first, &receipts::Error::Trimmed { sequence, first })
+            }
             // Ids and keys are checked before the engine sees them.
             Error::Invalid(_) => Self::new(code::INVALID_NAME, detail),
             Error::Input(refused) => Self::of_input(&refused),
@@ -56,6 +62,25 @@ impl From<Error> for Problem {
             }
             Error::QueryFailed { failure, .. } => Self::of_handler(code::QUERY_FAILED, &failure),
             Error::Refused(refusal) => of_refusal(&refusal),
+            Error::Opening { .. } => {
+                // The same may have been sent before the server was started.
+                Self::new(code::OPENING, detail).outcome(Outcome::Unknown).retry_soon()
+            }
+            Error::DiskLow { available, needed } => Self::new(code::DISK_LOW, detail)
+                .outcome(Outcome::NotLogged)
+                .with("available_bytes", available)
+                .with("needed_bytes", needed)
+                .retry_soon(),
+            Error::NoRoom { available, needed, .. } => Self::new(code::DISK_LOW, detail)
+                .retry(Retry::Later)
+                .with("available_bytes", available)
+                .with("needed_bytes", needed)
+                .retry_soon(),
+            Error::Backup(backup::Error::Exists { path }) => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                let detail = format!("there is a backup `{name}` already; choose another name");
+                Self::new(code::BACKUP_EXISTS, detail)
+            }
             Error::Busy { .. } => Self::new(code::BUSY, detail).retry_soon(),
             Error::OutcomeUnknown { reason } => of_lost(code::OUTCOME_UNKNOWN, &reason),
             Error::NotLogged { reason } => of_lost(code::NOT_LOGGED, &reason),
@@ -64,10 +89,13 @@ impl From<Error> for Problem {
             }
             Error::Modules(modules::Error::Refused { reason, .. }) => of_upload(&reason),
             Error::Lane(_)
+            | Error::Checkpoint { .. }
             | Error::Log(_)
+            | Error::Archive(_)
             | Error::Modules(_)
             | Error::Receipt(_)
             | Error::Catalog(_)
+            | Error::Backup(_)
             | Error::Io { .. } => of_disk(&error),
             Error::InUse { .. } | Error::Host(_) => internal(&detail),
         }
@@ -114,6 +142,14 @@ fn of_upload(refused: &wasm::Refused) -> Problem {
     Problem::new(kind, refused.to_string())
 }
 
+/// What was executed so long ago that its receipt is gone.
+fn of_trimmed(sequence: Sequence, first: Sequence, error: &dyn std::error::Error) -> Problem {
+    Problem::new(code::RECEIPT_GONE, error.to_string())
+        .outcome(Outcome::Executed)
+        .with("sequence", sequence.0)
+        .with("first", first.0)
+}
+
 fn of_refusal(refusal: &Refusal) -> Problem {
     let detail = refusal.to_string();
     let problem = match refusal {
@@ -125,7 +161,12 @@ fn of_refusal(refusal: &Refusal) -> Problem {
         Refusal::BasisAhead { last, .. } => {
             Problem::new(code::BASIS_AHEAD, detail).with("last", last.0)
         }
+        Refusal::Trimmed { sequence, first } => return of_trimmed(*sequence, *first, refusal),
         Refusal::Full { .. } => Problem::new(code::INBOX_FULL, detail).retry_soon(),
+        Refusal::Unreadable { reason } => {
+            tracing::error!(reason, "whether an id was seen cannot be read");
+            Problem::new(code::STORAGE, detail)
+        }
         // The lane has logged the reasons of these two.
         Refusal::Recovering { .. } => {
             let detail = "the log failed and is being recovered; try again in a moment";

@@ -35,6 +35,9 @@ pub(super) struct ReceiptJson<'a> {
     events: Vec<EventJson<'a>>,
     changes: usize,
     elapsed_us: u64,
+    /// What was in it is gone, all or a part.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    erased: bool,
 }
 
 /// How something ended: at most one of these.
@@ -86,6 +89,7 @@ impl<'a> ReceiptJson<'a> {
             events: outcome.map_or_else(Vec::new, |outcome| events(&outcome.events)),
             changes: outcome.map_or(0, |outcome| rows(&outcome.changes)),
             elapsed_us: outcome.map_or(0, |outcome| outcome.elapsed_us),
+            erased: entry.erased || outcome.is_some_and(|outcome| outcome.erased),
         }
     }
 }
@@ -183,6 +187,7 @@ fn kind_and_name(act: &Act) -> (&'static str, &str) {
         Act::Deploy(deploy) => ("deploy", deploy.module.as_str()),
         Act::Remove { module } => ("remove", module.as_str()),
         Act::DropTable { table } => ("drop-table", table.as_str()),
+        Act::Erase { .. } => ("erase", ""),
     }
 }
 

@@ -1,7 +1,8 @@
 //! The host of all modules: one engine, one linker, one ticking thread.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Engine, Store};
@@ -41,6 +42,9 @@ pub struct Host {
     pub(super) settings: Settings,
     pub(super) engine: Engine,
     linker: Linker<Guest>,
+    /// What is compiled, for as long as somebody uses it: apps, and engines of one
+    /// process, that have the same module share its code.
+    compiled: Mutex<HashMap<Hash, Weak<Module>>>,
     /// Stops when the host goes.
     _ticker: Ticker,
 }
@@ -54,20 +58,35 @@ impl Host {
         let engine = engine::engine(&settings)?;
         let linker = linker(&engine).map_err(|error| Error::Engine(format!("{error:#}")))?;
         let ticker = Ticker::start(&engine)?;
-        Ok(Arc::new(Self { settings, engine, linker, _ticker: ticker }))
+        let compiled = Mutex::default();
+        Ok(Arc::new(Self { settings, engine, linker, compiled, _ticker: ticker }))
     }
 
     /// Checks an upload, compiles it, and asks it to describe itself. Blocks for
-    /// as long as compiling takes: seconds for a large module.
+    /// as long as compiling takes: seconds for a large module. One that is in use
+    /// is not compiled again.
     ///
     /// # Errors
     /// [`Refused`], with what to do about it.
     pub fn load(self: &Arc<Self>, upload: &[u8]) -> Result<Arc<Module>, Refused> {
+        let hash = Hash::of(upload);
+        let known = self.compiled().get(&hash).and_then(Weak::upgrade);
+        if let Some(module) = known {
+            return Ok(module);
+        }
         let checked = upload::check(upload, self.settings.upload_bytes_max)?;
         let component = upload::compile(&self.engine, &checked)?;
         let pre =
             self.linker.instantiate_pre(&component).map_err(|error| Refused::unlike(&error))?;
-        Module::describe(self, pre, Hash::of(upload), upload.len()).map(Arc::new)
+        let module = Arc::new(Module::describe(self, pre, hash, upload.len())?);
+        let mut compiled = self.compiled();
+        compiled.retain(|_, module| module.strong_count() > 0);
+        compiled.insert(hash, Arc::downgrade(&module));
+        Ok(module)
+    }
+
+    fn compiled(&self) -> MutexGuard<'_, HashMap<Hash, Weak<Module>>> {
+        self.compiled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A store for one instance, with its limits set and its deadline running.

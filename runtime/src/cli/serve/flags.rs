@@ -50,6 +50,33 @@ pub(super) struct Limits {
     /// Bytes after which a new log file is begun, 64KiB to 4GiB [default: 256MiB].
     #[arg(long, value_name = "BYTES")]
     segment_bytes: Option<String>,
+    /// Bytes of log after which a checkpoint is written, 64KiB to 4GiB: about as much
+    /// is replayed at a start [default: 64MiB].
+    #[arg(long, value_name = "BYTES")]
+    checkpoint_bytes: Option<String>,
+    /// How old a checkpoint may become while there is something new, 1s to 24h
+    /// [default: 5m].
+    #[arg(long, value_name = "TIME")]
+    checkpoint_after: Option<String>,
+    /// How long receipts are kept, from the window to 87600h; what is older leaves the
+    /// disk, but for events [default: 720h].
+    #[arg(long, value_name = "TIME")]
+    receipts_keep: Option<String>,
+    /// How long the inputs of commands are kept, 1h to 87600h; as long as receipts if
+    /// not given, 30 days unless those are told otherwise [default: 720h].
+    #[arg(long, value_name = "TIME")]
+    payloads_keep: Option<String>,
+    /// How long events are kept, 1h to forever [default: forever].
+    #[arg(long, value_name = "TIME")]
+    events_keep: Option<String>,
+    /// Bytes a second, on average, that are read again to find damage, 0B to 1GiB
+    /// [default: 1MiB].
+    #[arg(long, value_name = "BYTES")]
+    scrub: Option<String>,
+    /// Commands are refused with less than this available on the disk, 0B to 1024GiB
+    /// [default: 512MiB].
+    #[arg(long, value_name = "BYTES")]
+    disk_low: Option<String>,
     /// How long the end may take, 0ms to 1h: what is accepted and not finished by
     /// then is finished at the next start [default: 10s].
     #[arg(long, value_name = "TIME")]
@@ -72,6 +99,13 @@ impl Limits {
             (key::HELD_BYTES_MAX, &self.held_bytes_max),
             (key::HELD_AGE_MAX, &self.held_age_max),
             (key::SEGMENT_BYTES, &self.segment_bytes),
+            (key::CHECKPOINT_BYTES, &self.checkpoint_bytes),
+            (key::CHECKPOINT_AFTER, &self.checkpoint_after),
+            (key::RECEIPTS_KEEP, &self.receipts_keep),
+            (key::PAYLOADS_KEEP, &self.payloads_keep),
+            (key::EVENTS_KEEP, &self.events_keep),
+            (key::SCRUB, &self.scrub),
+            (key::DISK_LOW, &self.disk_low),
             (key::DRAIN_MAX, &self.drain_max),
         ];
         flags.into_iter().filter_map(|(key, text)| Some((key, text.clone()?))).collect()

@@ -146,6 +146,7 @@ fn entry() -> Entry {
             causation_id: None,
             metadata: "{}".into(),
         }),
+        erased: false,
     }
 }
 
@@ -168,6 +169,7 @@ fn receipt(verdict: Verdict) -> Receipt {
         changes: ChangeSet { tables },
         events: vec![event],
         elapsed_us: 12,
+        erased: false,
     };
     Receipt { entry: Arc::new(entry()), outcome: Some(Arc::new(outcome)) }
 }

@@ -26,7 +26,7 @@ async fn paths_and_methods_that_are_not_there() {
         ("PUT", "/v1/apps/main/queries/q", "GET,HEAD,POST,QUERY"),
         ("OPTIONS", "/v1/apps/main/queries/q", "GET,HEAD,POST,QUERY"),
         ("QUERY", "/v1/apps/main/tables", "GET,HEAD"),
-        ("DELETE", "/v1/apps/main/commands/x", "PUT,POST,GET,HEAD"),
+        ("PATCH", "/v1/apps/main/commands/x", "PUT,POST,GET,HEAD,DELETE"),
         ("PUT", "/v1/apps/main/tables/t", "DELETE,GET,HEAD"),
     ];
     for (method, path, allow) in cases {
