@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chancery_bench::machine::Machine;
 use chancery_bench::report::Report;
-use chancery_bench::{Plan, growth, point_query, serve, transfer};
+use chancery_bench::{Plan, growth, point_query, recovery, serve, transfer};
 use clap::{Parser, Subcommand, ValueEnum};
 
 /// Measures Chancery beside what it cannot be faster than.
@@ -37,6 +37,12 @@ struct Arguments {
     /// Transfers for `--only growth`.
     #[arg(long, default_value_t = 200_000)]
     commands: u64,
+    /// Commands since the last checkpoint for `--only recovery`.
+    #[arg(long, default_value_t = 1_000_000)]
+    replayed: usize,
+    /// Rows of the checkpoint for `--only recovery`.
+    #[arg(long, default_value_t = 1_000_000)]
+    rows: usize,
     /// Where the data goes, and whose disk is synced.
     #[arg(long, default_value = "target")]
     data: PathBuf,
@@ -60,6 +66,7 @@ enum Subject {
     PointQuery,
     Transfer,
     Growth,
+    Recovery,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -90,8 +97,10 @@ fn main() -> anyhow::Result<()> {
     let transfer = wanted(Subject::Transfer).then(|| transfer::run(&plan)).transpose()?;
     let growth = || growth::run(&plan, arguments.queries, arguments.commands);
     let growth = wanted(Subject::Growth).then(growth).transpose()?;
+    let recovery = || recovery::run(&plan, arguments.replayed, arguments.rows);
+    let recovery = wanted(Subject::Recovery).then(recovery).transpose()?;
     let (rounds, turn_seconds) = (plan.rounds, plan.turn.as_secs_f64());
-    let report = Report { machine, rounds, turn_seconds, point_query, transfer, growth };
+    let report = Report { machine, rounds, turn_seconds, point_query, transfer, growth, recovery };
     match arguments.json {
         true => println!("{}", serde_json::to_string_pretty(&report)?),
         false => print!("{report}"),

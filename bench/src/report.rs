@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::growth::Growth;
 use crate::machine::Machine;
 use crate::point_query::{PointQuery, Side};
+use crate::recovery::Recovery;
 use crate::transfer::Transfer;
 
 /// Everything a run found.
@@ -24,6 +25,8 @@ pub struct Report {
     pub transfer: Option<Transfer>,
     /// Memory over a long run.
     pub growth: Option<Growth>,
+    /// How long a start takes.
+    pub recovery: Option<Recovery>,
 }
 
 impl fmt::Display for Report {
@@ -49,8 +52,11 @@ impl fmt::Display for Report {
         if let Some(transfer) = &self.transfer {
             transfer.fmt(f)?;
         }
-        match &self.growth {
-            Some(growth) => growth.fmt(f),
+        if let Some(growth) = &self.growth {
+            growth.fmt(f)?;
+        }
+        match &self.recovery {
+            Some(recovery) => recovery.fmt(f),
             None => Ok(()),
         }
     }
@@ -86,6 +92,21 @@ impl fmt::Display for Growth {
         writeln!(f, "\nMemory of the server in MiB, at first {at_first:.1}")?;
         writeln!(f, "after each tenth of {queries} queries:   {}", list(after_queries))?;
         writeln!(f, "after each tenth of {commands} transfers: {}", list(after_commands))
+    }
+}
+
+impl fmt::Display for Recovery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { empty_ms, commands, log_mib, replay_ms, rows, .. } = self;
+        let Self { checkpoint_mib, write_ms, load_ms, .. } = self;
+        writeln!(f, "\nOpening an app, in ms")?;
+        writeln!(f, "with a module and nothing else:      {empty_ms}")?;
+        writeln!(f, "{commands} commands, {log_mib:.0} MiB of log: {replay_ms}")?;
+        writeln!(
+            f,
+            "a checkpoint of {rows} rows, {checkpoint_mib:.0} MiB: {load_ms}; it took {write_ms:.0} \
+             to write"
+        )
     }
 }
 

@@ -1,8 +1,10 @@
 //! Durable transfers beside the raw syncs of the same disk.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::ensure;
+use chancery::disk::Files;
 use chancery::log::{Segments, Storage, segments};
 use chancery::record::Record;
 use serde::Serialize;
@@ -90,9 +92,9 @@ fn span(plan: &Plan, server: &Server, bank: &Bank, clients: usize) -> anyhow::Re
 /// The last sequence that each round of the log speaks of, in order. Reading the
 /// log checks all of it.
 fn rounds_of(log: &Path, last: u64) -> anyhow::Result<Vec<u64>> {
-    let storage = Segments::new(log, segments::Limits::default());
+    let storage = Segments::new(Arc::new(Files), log, segments::Limits::default());
     let (mut rounds, mut entry, mut outcome) = (Vec::new(), 0, 0);
-    let opened = storage.open(&mut |round, _| {
+    let opened = storage.open(None, &mut |round, _| {
         for record in &round.records {
             match record {
                 Record::Entry(found) => entry = found.sequence.0,

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chancery_bench::{Plan, growth, point_query, transfer};
+use chancery_bench::{Plan, growth, point_query, recovery, transfer};
 
 fn plan() -> Plan {
     Plan {
@@ -46,4 +46,11 @@ fn memory_over_a_run() {
     let growth = growth::run(&plan(), 200, 100).unwrap();
     assert_eq!((growth.after_queries.len(), growth.after_commands.len()), (10, 10));
     assert!(growth.at_first > 0.0, "{growth:?}");
+}
+
+#[test]
+fn opening_what_was_closed() {
+    let recovery = recovery::run(&plan(), 500, 12_000).unwrap();
+    assert!(recovery.replay_ms.min > 0.0, "{recovery:?}");
+    assert!(recovery.log_mib > 0.0 && recovery.checkpoint_mib > 1.0, "{recovery:?}");
 }

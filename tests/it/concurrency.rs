@@ -117,3 +117,41 @@ fn i5_i6_readers_beside_writers_never_see_half_a_transfer() {
     assert_gapless(before, &receipts);
     assert_gapless(0, &bank.receipts_after(0));
 }
+
+#[test]
+fn i10_queries_that_loop_on_all_permits_hold_up_neither_health_nor_commands() {
+    const PERMITS: usize = 3;
+    let permits = PERMITS.to_string();
+    let server = Server::with(&["--queries-max", &permits, "--query-deadline", "5s"]);
+    let app = server.app();
+    app.deploy("hostile");
+    app.deploy("probe");
+    std::thread::scope(|scope| {
+        let looping: Vec<_> = (0..PERMITS)
+            .map(|_| {
+                let app = server.app();
+                scope.spawn(move || app.query("loop", &json!(null)))
+            })
+            .collect();
+        // Once a query finds no permit, all of them loop.
+        let busy = loop {
+            let reply = app.query("info", &json!({}));
+            if reply.status != 200 {
+                break reply;
+            }
+        };
+        assert_eq!((busy.status, busy.code()), (503, "busy".to_owned()));
+        assert_eq!(busy.header("retry-after"), Some("1"));
+        for n in 1..=10 {
+            assert_eq!(app.client.get("/healthz").status, 200);
+            assert_eq!(app.client.get("/readyz").status, 200);
+            assert_eq!(app.succeed("add", &json!({ "key": "a", "amount": 1 })), json!(n));
+        }
+        assert!(looping.iter().all(|query| !query.is_finished()), "they loop all the while");
+        for query in looping {
+            let reply = query.join().expect("an answer");
+            assert_eq!((reply.status, reply.code()), (500, "deadline".to_owned()));
+        }
+    });
+    assert_eq!(app.ask("sum", &json!({})), json!(10));
+}

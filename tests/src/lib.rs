@@ -4,8 +4,18 @@
 
 mod app;
 mod client;
+pub mod decay;
+pub mod disk;
+pub mod explore;
+pub mod history;
+pub mod life;
+pub mod load;
+pub mod machine;
+pub mod model;
 pub mod rig;
 mod server;
+pub mod sweep;
+mod wire;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,8 +23,9 @@ use std::sync::Arc;
 pub use app::{App, assert_gapless, sequence_of};
 pub use client::{Client, Reply};
 pub use rig::{LaneRig, Rig};
-pub use server::Server;
+pub use server::{Server, Starting, chancery};
 pub use uuid::Uuid;
+pub use wire::Wire;
 
 /// The bytes of a guest, by the name of its crate.
 ///
@@ -24,6 +35,15 @@ pub use uuid::Uuid;
 pub fn guest(name: &str) -> Vec<u8> {
     let path = guest_path(name);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A guest with something in it that changes nothing: another version of it.
+#[must_use]
+pub fn guest_version(name: &str, version: u8) -> Vec<u8> {
+    let mut bytes = guest(name);
+    // A custom section: its kind, its length, the length of its name, its name.
+    bytes.extend([0, 3, 1, b'v', version]);
+    bytes
 }
 
 /// Where a guest is.
@@ -74,6 +94,14 @@ pub fn seed() -> u64 {
 #[must_use]
 pub fn new_id() -> Uuid {
     Uuid::now_v7()
+}
+
+/// An id for a command that was made at this time.
+#[must_use]
+pub fn id_at(time_ms: u64) -> Uuid {
+    let mut random = [0; 10];
+    random.copy_from_slice(&Uuid::now_v7().as_bytes()[6..]);
+    uuid::Builder::from_unix_timestamp_millis(time_ms, &random).into_uuid()
 }
 
 /// Runs a future on threads with the stacks that handlers need.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chancery::clock::Clock;
+use chancery::disk::{Disk, Files};
 use chancery::engine::{
     App, At, CommandRequest, Deployment, Engine, Error, PageOf, Progressed, QueryRequest, Settings,
     Submitted, Upload,
@@ -61,6 +62,22 @@ impl Rig {
         let directory = TempDir::new().expect("a directory");
         let settings = Settings::new(directory.path().join("data"));
         Self::open(Arc::new(directory), settings, clock)
+    }
+
+    /// As [`Rig::at`], with other settings.
+    #[must_use]
+    pub fn with_clock(clock: Clock, change: impl FnOnce(&mut Settings)) -> Self {
+        let directory = TempDir::new().expect("a directory");
+        let mut settings = Settings::new(directory.path().join("data"));
+        change(&mut settings);
+        Self::open(Arc::new(directory), settings, clock)
+    }
+
+    /// Closes in order and opens again, with other settings.
+    #[must_use]
+    pub fn restart_with(self, change: impl FnOnce(&mut Settings)) -> Self {
+        self.engine.close(PATIENCE);
+        self.open_again(change)
     }
 
     fn open(directory: Arc<TempDir>, settings: Settings, clock: Clock) -> Self {
@@ -298,20 +315,25 @@ pub fn submission(id: Uuid, command: &str, input: &Json) -> Submission {
 
 fn open(
     directory: &Arc<TempDir>,
-    disk: &Memory,
+    log: &Memory,
     host: &Arc<wasm::Host>,
     settings: lane::Settings,
 ) -> Lane {
-    let modules = Modules::open(name("main"), directory.path().join("modules"), Arc::clone(host));
+    let files: Arc<dyn Disk> = Arc::new(Files);
+    let modules = directory.path().join("modules");
+    let modules = Modules::open(Arc::clone(&files), name("main"), modules, Arc::clone(host));
     let parts = lane::Parts {
+        disk: files,
         app: name("main"),
-        storage: Box::new(disk.clone()),
+        storage: Box::new(log.clone()),
+        base: None,
+        index: None,
         modules: Arc::new(modules.expect("modules")),
         slot: directory.path().join("running"),
         clock: Clock::system(),
         reaper: Reaper::start().expect("a thread"),
     };
-    Lane::open(settings, parts).expect("the lane opens")
+    Lane::open(settings, parts, &mut |_| ()).expect("the lane opens")
 }
 
 /// A name.

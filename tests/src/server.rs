@@ -1,8 +1,9 @@
 //! The real binary in a process of its own.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,13 +11,43 @@ use tempfile::TempDir;
 
 use crate::{App, Client};
 
+/// How long a server may take to start or to end.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where a server is and what it is told.
+#[derive(Debug, Clone)]
+struct Place {
+    /// Goes with the last server that uses it.
+    scratch: Arc<TempDir>,
+    /// A directory that was given to it, if one was.
+    _given: Option<Arc<TempDir>>,
+    data: PathBuf,
+    arguments: Vec<String>,
+}
+
+impl Place {
+    fn new(data: Option<&Path>, arguments: &[&str]) -> Self {
+        let scratch = Arc::new(TempDir::new().expect("a directory"));
+        let data = data.map_or_else(|| scratch.path().join("data"), Path::to_owned);
+        let arguments = owned(arguments);
+        Self { scratch, _given: None, data, arguments }
+    }
+}
+
 /// A server that ends with the test.
 #[derive(Debug)]
 pub struct Server {
     child: Child,
     address: String,
-    data: Arc<TempDir>,
-    arguments: Vec<String>,
+    place: Place,
+}
+
+/// A server that does not listen yet, and ends with the test.
+#[derive(Debug)]
+pub struct Starting {
+    /// None once it listens.
+    child: Option<Child>,
+    place: Place,
 }
 
 impl Server {
@@ -29,22 +60,38 @@ impl Server {
     /// As [`Server::start`], with more arguments.
     #[must_use]
     pub fn with(arguments: &[&str]) -> Self {
-        let data = Arc::new(TempDir::new().expect("a directory"));
-        let arguments = arguments.iter().map(ToString::to_string).collect();
-        Self::spawn(data, arguments)
+        Self::launch(Place::new(None, arguments)).listening()
     }
 
-    fn spawn(data: Arc<TempDir>, arguments: Vec<String>) -> Self {
-        let mut child = command(data.path(), &arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the server starts");
-        let output = BufReader::new(child.stdout.take().expect("a pipe"));
-        let mut lines = output.lines().map_while(Result::ok);
-        let address = lines.find_map(|line| address_in(&line)).expect("it says where it listens");
-        // What follows must be read, or the server would wait for its reader.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, address, data, arguments }
+    /// A server whose data is in a directory of the test's.
+    #[must_use]
+    pub fn on(data: &Path, arguments: &[&str]) -> Self {
+        Self::starting_on(data, arguments).listening()
+    }
+
+    /// A server whose data is all there is in a directory, which goes with it.
+    #[must_use]
+    pub fn in_directory(data: TempDir) -> Self {
+        let place = Place::new(Some(data.path()), &[]);
+        Self::launch(Place { _given: Some(Arc::new(data)), ..place }).listening()
+    }
+
+    /// As [`Server::on`], not waiting until it listens.
+    #[must_use]
+    pub fn starting_on(data: &Path, arguments: &[&str]) -> Starting {
+        Self::launch(Place::new(Some(data), arguments))
+    }
+
+    /// Runs `chancery serve` on a directory of the test's, and gives what it says when
+    /// it has ended. It is killed if it serves.
+    #[must_use]
+    pub fn ended_on(data: &Path, arguments: &[&str]) -> Output {
+        ended(Place::new(Some(data), arguments).command())
+    }
+
+    fn launch(place: Place) -> Starting {
+        let child = place.command().stdout(Stdio::piped()).stderr(place.words()).spawn();
+        Starting { child: Some(child.expect("the server starts")), place }
     }
 
     /// A client of it.
@@ -68,13 +115,29 @@ impl Server {
     /// Its data directory.
     #[must_use]
     pub fn data(&self) -> &Path {
-        self.data.path()
+        &self.place.data
+    }
+
+    /// The directory of its default app.
+    #[must_use]
+    pub fn app_directory(&self) -> PathBuf {
+        self.place.data.join("apps/main")
     }
 
     /// Its process.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What it and those before it on the same directory have written to standard
+    /// error.
+    ///
+    /// # Panics
+    /// If that is not text.
+    #[must_use]
+    pub fn said(&self) -> String {
+        self.place.said()
     }
 
     /// Kills it at once, as `kill -9` does, and starts it again.
@@ -87,68 +150,213 @@ impl Server {
     /// Starts another on the same directory, with the same arguments, and kills
     /// it while it starts.
     pub fn kill_while_starting(&self, after: Duration) {
-        let mut child = command(self.data.path(), &self.arguments)
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("the server starts");
+        let mut starting = Self::launch(self.place.clone());
         std::thread::sleep(after);
-        child.kill().expect("it can be killed");
-        child.wait().expect("it ends");
+        starting.kill();
     }
 
     /// Starts it again after it has ended.
     #[must_use]
     pub fn restart(self) -> Self {
-        Self::spawn(Arc::clone(&self.data), self.arguments.clone())
+        self.restarting().listening()
     }
 
-    /// Starts a second one on the same directory, and gives what it says when it
-    /// has ended.
+    /// As [`Server::restart`], not waiting until it listens.
     #[must_use]
-    pub fn second(&self) -> Output {
-        let mut second = command(self.data.path(), &self.arguments);
-        second.stderr(Stdio::piped()).output().expect("the server starts")
+    pub fn restarting(&self) -> Starting {
+        Self::launch(self.place.clone())
+    }
+
+    /// Runs `chancery serve` beside it, or after it, on the same directory, with more
+    /// arguments, and gives what it says when it has ended.
+    ///
+    /// # Panics
+    /// If it does not end: it serves.
+    #[must_use]
+    pub fn second(&self, more: &[&str]) -> Output {
+        let mut place = self.place.clone();
+        place.arguments.extend(owned(more));
+        ended(place.command())
     }
 
     /// Kills it at once.
     pub fn kill(&mut self) {
-        self.child.kill().expect("it can be killed");
-        self.child.wait().expect("it ends");
+        kill(&mut self.child);
+    }
+
+    /// Sends it SIGTERM.
+    pub fn ask_to_end(&self) {
+        terminate(self.child.id());
     }
 
     /// Asks it to end, waits, and gives its exit status.
     pub fn terminate(&mut self) -> Option<i32> {
-        let killed = Command::new("kill").arg(self.child.id().to_string()).status();
-        assert!(killed.expect("kill runs").success());
-        let deadline = Instant::now() + Duration::from_secs(30);
+        self.ask_to_end();
+        self.wait().code()
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self) -> ExitStatus {
+        wait(&mut self.child)
+    }
+}
+
+impl Starting {
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it was started").id()
+    }
+
+    /// Waits until it serves its app.
+    ///
+    /// # Panics
+    /// If it does not come to that.
+    #[must_use]
+    pub fn listening(self) -> Server {
+        let place = self.place.clone();
+        self.try_listening().unwrap_or_else(|| panic!("it does not serve: {}", place.said()))
+    }
+
+    /// As [`Starting::listening`], of a server that may die first; none if it has.
+    #[must_use]
+    pub fn try_listening(mut self) -> Option<Server> {
+        let mut child = self.child.take().expect("it was started");
+        let output = BufReader::new(child.stdout.take().expect("a pipe"));
+        let place = self.place.clone();
+        let mut server = Server { child, address: String::new(), place };
+        let mut lines = output.lines().map_while(Result::ok);
+        server.address = lines.find_map(|line| address_in(&line))?;
+        // What follows must be read, or the server would wait for its reader.
+        std::thread::spawn(move || lines.for_each(drop));
+        let deadline = Instant::now() + PATIENCE;
         loop {
-            match self.child.try_wait().expect("it can be waited for") {
-                Some(status) => return status.code(),
-                None if Instant::now() > deadline => panic!("it does not end"),
-                None => std::thread::sleep(Duration::from_millis(5)),
+            match server.client().send("GET", "/v1/apps/main", &[], &[]) {
+                Ok(reply) if reply.status == 200 => return Some(server),
+                Ok(reply) => assert!(Instant::now() < deadline, "{reply:?}"),
+                Err(_gone) => return None,
             }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Kills it at once.
+    pub fn kill(&mut self) {
+        kill(self.child.as_mut().expect("it was started"));
+    }
+
+    /// Sends it SIGTERM.
+    pub fn ask_to_end(&self) {
+        terminate(self.pid());
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self) -> ExitStatus {
+        wait(self.child.as_mut().expect("it was started"))
+    }
+}
+
+/// Runs the binary with a command line, and waits until it has ended.
+///
+/// # Panics
+/// If it cannot be run.
+#[must_use]
+pub fn chancery(arguments: &[&str]) -> Output {
+    let mut command = Command::new(binary());
+    command.args(arguments);
+    without_environment(&mut command);
+    command.output().expect("the binary runs")
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            kill(child);
         }
     }
 }
 
-/// `chancery serve`, of whose settings nothing comes from the environment.
-fn command(data: &Path, arguments: &[String]) -> Command {
-    let mut command = Command::new(binary());
-    command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).args(arguments);
+impl Drop for Server {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let said = self.said();
+            let lines: Vec<&str> = said.lines().rev().take(30).collect();
+            eprintln!("what the server said last:");
+            lines.iter().rev().for_each(|line| eprintln!("    {line}"));
+        }
+        // It may have ended already.
+        kill(&mut self.child);
+    }
+}
+
+impl Place {
+    /// `chancery serve`, of whose settings nothing comes from the environment.
+    fn command(&self) -> Command {
+        let mut command = Command::new(binary());
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&self.data);
+        command.args(&self.arguments);
+        without_environment(&mut command);
+        command
+    }
+
+    fn words(&self) -> File {
+        let path = self.scratch.path().join("words");
+        File::options().append(true).create(true).open(path).expect("a file")
+    }
+
+    fn said(&self) -> String {
+        std::fs::read_to_string(self.scratch.path().join("words")).unwrap_or_default()
+    }
+}
+
+fn without_environment(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("CHANCERY_") {
             command.env_remove(name);
         }
     }
-    command
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended already.
-        drop(self.child.kill());
-        drop(self.child.wait());
+fn owned(arguments: &[&str]) -> Vec<String> {
+    arguments.iter().map(ToString::to_string).collect()
+}
+
+fn kill(child: &mut Child) {
+    // It may have ended already.
+    drop(child.kill());
+    drop(child.wait());
+}
+
+/// Runs what should end by itself.
+fn ended(mut command: Command) -> Output {
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the server starts");
+    let deadline = Instant::now() + PATIENCE;
+    while child.try_wait().expect("it can be waited for").is_none() {
+        if Instant::now() > deadline {
+            kill(&mut child);
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(2));
     }
+    child.wait_with_output().expect("it has ended")
+}
+
+fn wait(child: &mut Child) -> ExitStatus {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match child.try_wait().expect("it can be waited for") {
+            Some(status) => return status,
+            None if Instant::now() > deadline => panic!("it does not end"),
+            None => std::thread::sleep(Duration::from_millis(2)),
+        }
+    }
+}
+
+/// Sends SIGTERM to a process of the test's own.
+pub(crate) fn terminate(pid: u32) {
+    let killed = Command::new("kill").arg(pid.to_string()).status();
+    assert!(killed.expect("kill runs").success());
 }
 
 /// The address in the line that says where the server listens.

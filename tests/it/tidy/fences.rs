@@ -16,7 +16,11 @@ const FENCES: &[(&str, &[&str], &str)] = &[
     ("base64", &["http", "cli", "transaction/cursor"], "bytes where only JSON fits"),
     ("bytes", &["engine", "http"], "bodies without copies"),
     ("clap", &["cli"], "the command line"),
-    ("crc32c", &["record", "log"], "checksums of what is on disk"),
+    (
+        "crc32c",
+        &["record", "log", "checkpoint", "index", "archive"],
+        "checksums of what is on disk",
+    ),
     ("form_urlencoded", &["http"], "the query part of addresses"),
     ("futures_util", &["http"], "streams of bodies"),
     ("http", &["http", "server", "cli", "config/text"], "methods, headers, addresses"),
@@ -24,7 +28,8 @@ const FENCES: &[(&str, &[&str], &str)] = &[
     ("hyper", &["server"], "connections"),
     ("hyper_util", &["server"], "connections on tokio"),
     ("im", &["state"], "persistent maps; nobody else knows what a table is made of"),
-    ("jiff", &["http"], "times as people read them"),
+    ("indicatif", &["cli/verify"], "a bar on a terminal"),
+    ("jiff", &["http", "backup"], "times as people read them"),
     ("jsonschema", &["schema"], "inputs are checked in one place"),
     (
         "redb",
@@ -34,14 +39,14 @@ const FENCES: &[(&str, &[&str], &str)] = &[
     ("rustix", &["disk"], "how much room there is"),
     (
         "serde_json",
-        &["catalog", "cli", "http", "lane", "schema", "transaction", "wasm/manifest"],
+        &["backup", "catalog", "cli", "http", "lane", "schema", "transaction", "wasm/manifest"],
         "JSON is read where it means something: manifests, rows of the catalog, schemas, \
          rejections, what clients send and see. Elsewhere it is text",
     ),
     (
         "sha2",
-        &["value", "record", "lane/fingerprint", "engine/query"],
-        "module hashes, the chain, \
+        &["value", "record", "archive", "lane/fingerprint", "engine/query"],
+        "module hashes, the chain, digests, \
         the comparison of commands, ETags",
     ),
     ("strsim", &["engine/error"], "the nearest name"),
