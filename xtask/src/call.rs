@@ -14,7 +14,7 @@ pub(crate) struct Call {
     /// What a person types: the program above may be a path.
     name: &'static str,
     arguments: Vec<String>,
-    variables: Vec<(&'static str, &'static str)>,
+    variables: Vec<(&'static str, String)>,
     directory: PathBuf,
 }
 
@@ -49,8 +49,8 @@ impl Call {
     }
 
     /// Sets an environment variable.
-    pub(crate) fn variable(mut self, name: &'static str, value: &'static str) -> Self {
-        self.variables.push((name, value));
+    pub(crate) fn variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.variables.push((name, value.into()));
         self
     }
 
@@ -96,7 +96,9 @@ impl Call {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(&self.arguments).envs(self.variables.iter().copied());
+        command
+            .args(&self.arguments)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.current_dir(&self.directory).stdin(Stdio::null());
         command
     }

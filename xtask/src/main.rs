@@ -10,6 +10,7 @@ mod call;
 mod demo;
 mod setup;
 mod test;
+mod torture;
 mod workspace;
 
 use std::process::ExitCode;
@@ -22,7 +23,10 @@ usage: cargo xtask <task>
   demo          builds everything, runs real applications, kills the server in the
                 middle, shows that nothing was lost, and leaves it running
   demo --once   the same, but ends instead
-  test          formatting, lints, documentation, and every test";
+  test          formatting, lints, documentation, and every test
+  torture --hours N
+                crashes, failures, rot, kills and full disks for about N hours, and one
+                table of what was tried";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -31,6 +35,7 @@ fn main() -> ExitCode {
         ["demo"] => Workspace::find().and_then(|it| demo::run(&it, demo::End::StaysUp)),
         ["demo", "--once"] => Workspace::find().and_then(|it| demo::run(&it, demo::End::Once)),
         ["test"] => Workspace::find().and_then(|it| test::run(&it)),
+        ["torture", "--hours", hours] => Workspace::find().and_then(|it| torture::run(&it, hours)),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;
