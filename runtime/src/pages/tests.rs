@@ -133,7 +133,7 @@ fn i11_a_flipped_bit_never_takes_the_last_commit_away() {
         std::fs::write(&copy, &bytes).unwrap();
         match Pages::open(&Files, &copy, 1 << 20) {
             Ok(pages) => {
-                let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| sum(&pages)));
+                let found = catch_unwind(AssertUnwindSafe(|| sum(&pages)));
                 if let Ok(found) = found {
                     assert_ne!(found, 210, "byte {at}: the last commit is gone");
                 }
