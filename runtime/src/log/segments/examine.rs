@@ -11,7 +11,8 @@ use super::directory::{self, Segment, name};
 use super::file::{RESTORE, SegmentFile};
 use super::meta::Meta;
 use super::opening::{
-    COMPLETE, NEWER, check_first, check_name, check_next, check_seal, damaged, in_round,
+    COMPLETE, NEWER, check_first, check_name, check_next, check_seal, check_witness, damaged,
+    in_round,
 };
 use super::{Segments, witness};
 use crate::log::follow::Follower;
@@ -161,11 +162,11 @@ impl Examining<'_> {
         if meta.restored_from.is_some() {
             follower.continue_as(meta.history);
         }
-        self.check_witness(path, tail)?;
+        check_witness(self.witness, path, tail)?;
         file.scan(meta.first_round, meta.first_round, &mut |number, bytes, _| {
             let round = follower.accept(bytes);
             let round = round.map_err(|damage| in_round(segment, number, &damage))?;
-            self.check_witness(path, follower.tail())?;
+            check_witness(self.witness, path, follower.tail())?;
             see(Seen::Round { path, round, bytes: bytes.len() });
             Ok(())
         })?;
@@ -185,18 +186,6 @@ impl Examining<'_> {
         }));
         self.before = Some(follower);
         Ok(())
-    }
-
-    fn check_witness(&self, path: &Path, tail: Tail) -> Result<(), Error> {
-        match self.witness {
-            Some(witness) if witness.number == tail.number && witness.chain != tail.chain => {
-                let what = "another round of this number was acknowledged, according to the file \
-                            `witness`: this is a copy that went another way, or of another log";
-                let (place, round) = (path.display().to_string(), Some(tail.number));
-                Err(Error::Damaged { place, round, what: what.into(), remedy: NEWER })
-            }
-            _ => Ok(()),
-        }
     }
 
     fn check_witness_reached(&self, newest: &Segment, see: &mut See<'_>) {

@@ -115,7 +115,7 @@ impl<'a, 'v> Opening<'a, 'v> {
         if meta.restored_from.is_some() && follower.tail().number < meta.first_round {
             follower.continue_as(meta.history);
         }
-        self.check_witness(&segment.path, follower.tail())?;
+        check_witness(self.witness, &segment.path, follower.tail())?;
         self.n_read += 1;
         let rounds_bytes = self.visit_rounds(&mut follower, segment, file)?;
         if let Some(seal) = &seal {
@@ -148,7 +148,7 @@ impl<'a, 'v> Opening<'a, 'v> {
             n_rounds += 1;
             let round = follower.accept(bytes).map_err(|damage| in_round(segment, number, &damage));
             let round = round?;
-            self.check_witness(&segment.path, follower.tail())?;
+            check_witness(self.witness, &segment.path, follower.tail())?;
             (self.visit)(round, progress).map_err(|damage| in_round(segment, number, &damage))
         })?;
         let n_skipped = from.saturating_sub(segment.first_round);
@@ -158,19 +158,6 @@ impl<'a, 'v> Opening<'a, 'v> {
         }
         let skipped_bytes = (bytes_read / n_rounds.max(1)).saturating_mul(n_skipped);
         Ok(bytes_read.saturating_add(skipped_bytes))
-    }
-
-    /// The round that was acknowledged must be the one that is there.
-    fn check_witness(&self, path: &Path, tail: Tail) -> Result<(), Error> {
-        match self.witness {
-            Some(witness) if witness.number == tail.number && witness.chain != tail.chain => {
-                let what = "another round of this number was acknowledged, according to the file \
-                            `witness`: this is a copy that went another way, or of another log";
-                let (place, round) = (path.display().to_string(), Some(tail.number));
-                Err(Error::Damaged { place, round, what: what.into(), remedy: NEWER })
-            }
-            _ => Ok(()),
-        }
     }
 
     fn check_witness_reached(&self, path: &Path, tail: Tail) -> Result<(), Error> {
@@ -279,6 +266,19 @@ fn apart(segment: &Segment, number: u64) -> Error {
                 the log do not belong together";
     let (place, what) = (segment.path.display().to_string(), what.into());
     Error::Damaged { place, round: Some(number), what, remedy: SORT_OUT }
+}
+
+/// The round that was acknowledged must be the one that is there.
+pub(super) fn check_witness(witness: Option<Tail>, path: &Path, tail: Tail) -> Result<(), Error> {
+    match witness {
+        Some(witness) if witness.number == tail.number && witness.chain != tail.chain => {
+            let what = "another round of this number was acknowledged, according to the file \
+                        `witness`: this is a copy that went another way, or of another log";
+            let (place, round) = (path.display().to_string(), Some(tail.number));
+            Err(Error::Damaged { place, round, what: what.into(), remedy: NEWER })
+        }
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn check_next(
