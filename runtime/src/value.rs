@@ -3,12 +3,18 @@
 //! Everything else builds on this module; it knows no other module of the
 //! crate, does no I/O and asks no clock.
 
+mod event;
+mod pattern;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
+
+pub use self::event::{Event, StoredEvent};
+pub use self::pattern::{EVENT_TYPE_BYTES_MAX, Pattern, is_event_type};
 
 /// The longest name of an app, module, table, query or command, in bytes. Names
 /// appear in paths and log lines; 64 is what fits there.
@@ -393,22 +399,6 @@ pub enum Lifecycle {
     Created,
     /// It is gone, with all its rows.
     Dropped,
-}
-
-/// A fact on record, as it is stored: what it shares with its command is stored
-/// once, with the command's outcome.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Event {
-    /// The event's place in the app.
-    pub position: Position,
-    /// UUIDv5 of the command's id and the event's index.
-    pub id: Uuid,
-    /// Such as `order.placed`.
-    pub event_type: Arc<str>,
-    /// Such as `order/42`.
-    pub subject: Option<Arc<str>>,
-    /// A JSON document.
-    pub data: Arc<str>,
 }
 
 /// Why a handler refused.

@@ -7,10 +7,8 @@ use uuid::Uuid;
 use super::json::check_json;
 use super::refusal::Refusal;
 use crate::state::State;
-use crate::value::{Event, Position, VALUE_BYTES_MAX};
+use crate::value::{Event, Position, VALUE_BYTES_MAX, is_event_type};
 
-/// The longest event type, in bytes.
-pub(super) const EVENT_TYPE_BYTES_MAX: usize = 128;
 /// The longest subject of an event, in bytes: that of a key, which it often is.
 pub(super) const SUBJECT_BYTES_MAX: usize = 1024;
 
@@ -64,12 +62,4 @@ pub(super) fn number(base: &State, command_id: Uuid, events: Vec<NewEvent>) -> V
         data: event.data,
     });
     numbered.collect()
-}
-
-fn is_event_type(text: &str) -> bool {
-    let is_word = |word: &str| {
-        !word.is_empty()
-            && word.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_')
-    };
-    text.len() <= EVENT_TYPE_BYTES_MAX && text.split('.').all(is_word)
 }

@@ -3,9 +3,9 @@
 //! All of these are faults of the handler: it traps, and whoever wrote it reads
 //! the message. So a message says what was wrong, with which table or limit.
 
-use super::event::{EVENT_TYPE_BYTES_MAX, SUBJECT_BYTES_MAX};
+use super::event::SUBJECT_BYTES_MAX;
 use super::json::JSON_DEPTH_MAX;
-use crate::value::{Invalid, VALUE_BYTES_MAX};
+use crate::value::{EVENT_TYPE_BYTES_MAX, Invalid, VALUE_BYTES_MAX};
 
 /// The longest part of a name that a message repeats. Names come from handlers.
 const QUOTED_CHARS_MAX: usize = 80;

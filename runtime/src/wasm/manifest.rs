@@ -26,8 +26,6 @@ pub const TABLES_MAX: usize = 256;
 pub const HANDLERS_MAX: usize = 1_000;
 /// Event types of a module.
 pub const EVENTS_MAX: usize = 1_000;
-/// The name of an event type, in bytes.
-pub const EVENT_TYPE_BYTES_MAX: usize = 128;
 /// A description, in bytes: some paragraphs.
 pub const DESCRIPTION_BYTES_MAX: usize = 4 << 10;
 /// One JSON Schema, in bytes. Compiling one takes time that grows with it.

@@ -12,11 +12,11 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::{
-    CONTRACT, DESCRIPTION_BYTES_MAX, EVENT_TYPE_BYTES_MAX, EVENTS_MAX, EventType, HANDLERS_MAX,
-    Handler, MANIFEST_BYTES_MAX, Manifest, SCHEMA_BYTES_MAX, TABLES_MAX, Table, is_compatible,
+    CONTRACT, DESCRIPTION_BYTES_MAX, EVENTS_MAX, EventType, HANDLERS_MAX, Handler,
+    MANIFEST_BYTES_MAX, Manifest, SCHEMA_BYTES_MAX, TABLES_MAX, Table, is_compatible,
 };
 use crate::transaction::check_json;
-use crate::value::Name;
+use crate::value::{EVENT_TYPE_BYTES_MAX, Name, is_event_type};
 use crate::wasm::Refused;
 
 impl Manifest {
@@ -123,13 +123,6 @@ fn events(members: &mut Object<'_>) -> Result<BTreeMap<Arc<str>, EventType>, Ref
         events.insert(name.into(), event(member)?);
     }
     Ok(events)
-}
-
-/// Whether a text may be the type of an event, such as `order.placed`.
-fn is_event_type(text: &str) -> bool {
-    let in_word = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
-    let is_word = |word: &str| !word.is_empty() && word.bytes().all(in_word);
-    text.len() <= EVENT_TYPE_BYTES_MAX && text.split('.').all(is_word)
 }
 
 fn on_deploy(members: &mut Object<'_>) -> Result<Option<Name>, Refused> {
