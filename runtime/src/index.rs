@@ -283,6 +283,12 @@ impl Index {
         Ok(None)
     }
 
+    /// Whether [`Index::find`] has to read the disk for an id of this time.
+    #[must_use]
+    pub fn reads_for(&self, time_ms: u64) -> bool {
+        self.runs().ids.runs.iter().any(|run| ids::may_have(run, time_ms))
+    }
+
     /// Where an entry is, if the index knows.
     ///
     /// # Errors

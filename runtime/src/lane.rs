@@ -259,6 +259,13 @@ impl Lane {
         Ok(ticket)
     }
 
+    /// Whether the disk may have to be read for what is known of an id: not for one that
+    /// is newer than what is on disk and was never seen, or is in flight, as most are.
+    #[must_use]
+    pub fn reads_for(&self, id: Uuid) -> bool {
+        self.0.index.reads_for(time_of(id)) || self.0.inbox().has_settled(id)
+    }
+
     /// What the disk knows of an id, and the inbox, which knows the rest. Reads
     /// nothing for an id that is newer than what is on disk, as most are.
     fn look_up(&self, id: Uuid) -> Result<(Option<Seen>, MutexGuard<'_, Inbox>), Refusal> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::{App, Error, suggest};
@@ -87,7 +88,39 @@ pub struct ReceiptPage {
 }
 
 impl App {
-    /// Admits and sequences a command.
+    /// Does something that asks for what is known of an id, and does it where it may
+    /// block if the disk may have to be read for that: on a slow one, whoever waits for
+    /// nothing there is not to wait.
+    ///
+    /// # Errors
+    /// [`Error::Host`] if it panicked, or the server is ending.
+    pub async fn asking<T: Send + 'static>(
+        self: &Arc<Self>,
+        id: Uuid,
+        ask: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        match self.lane().reads_for(id) {
+            // It may be by now: seldom enough.
+            false => Ok(ask(self)),
+            true => self.blocking(ask).await,
+        }
+    }
+
+    /// Does something that reads the disk.
+    ///
+    /// # Errors
+    /// As for [`App::asking`].
+    pub(super) async fn blocking<T: Send + 'static>(
+        self: &Arc<Self>,
+        read: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let app = Arc::clone(self);
+        let done = spawn_blocking(move || read(&app)).await;
+        done.map_err(|error| Error::Host(error.to_string()))
+    }
+
+    /// Admits and sequences a command. Reads the disk if its id is known or may be:
+    /// [`App::asking`] is for async tasks.
     ///
     /// # Errors
     /// Why it was refused; nothing was logged.
@@ -125,7 +158,7 @@ impl App {
         }
     }
 
-    /// Finds a command by its id.
+    /// Finds a command by its id. Reads the disk, as [`App::submit`] does.
     ///
     /// # Errors
     /// [`Error::UnknownReceipt`] if none has it.

@@ -7,6 +7,7 @@ mod commands;
 mod headers;
 mod limits;
 mod requests;
+mod slow_disk;
 mod uploads;
 
 use std::sync::Arc;

@@ -1,12 +1,13 @@
 //! An entry on its way: what those who wait for it hold.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::receipts::Receipt;
+use crate::record::Entry;
 use crate::value::Sequence;
 
 /// How the way of an entry ended.
@@ -27,15 +28,18 @@ pub struct Flight {
     pub id: Uuid,
     /// Its place.
     pub sequence: Sequence,
+    /// The entry.
+    pub entry: Arc<Entry>,
     logged: AtomicBool,
     answer: OnceLock<Answer>,
     changed: Notify,
 }
 
 impl Flight {
-    pub(super) fn new(id: Uuid, sequence: Sequence) -> Self {
+    pub(super) fn new(entry: Arc<Entry>) -> Self {
         let (logged, answer) = (AtomicBool::new(false), OnceLock::new());
-        Self { id, sequence, logged, answer, changed: Notify::new() }
+        let (id, sequence) = (entry.id, entry.sequence);
+        Self { id, sequence, entry, logged, answer, changed: Notify::new() }
     }
 
     /// Says nobody: mostly the answer comes in the same moment, and those who

@@ -277,6 +277,11 @@ impl Inbox {
         }
     }
 
+    /// Whether an id is known here, and its receipt is in the log.
+    pub(super) fn has_settled(&self, id: Uuid) -> bool {
+        self.ids.get(id, time_of(id)).is_some() && !self.flights.contains_key(&id)
+    }
+
     /// Asks for the log to be sealed; what is returned is told when it is, and
     /// hangs up if it will not be.
     pub(super) fn ask_to_seal(&mut self) -> Result<Receiver<Start>, Refusal> {
@@ -401,7 +406,7 @@ impl Inbox {
         admitted: Option<(Name, Hash)>,
         keep: Option<Arc<wasm::Module>>,
     ) -> Arc<Flight> {
-        let flight = Arc::new(Flight::new(entry.id, entry.sequence));
+        let flight = Arc::new(Flight::new(Arc::clone(entry)));
         self.flights.insert(entry.id, Arc::clone(&flight));
         self.flying_bytes += bytes_of(&entry.act);
         self.unfinished += 1;
