@@ -52,6 +52,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use uuid::Uuid;
 
+pub use self::add::Replacing;
 pub use self::status::Status;
 
 use self::kept::Kept;

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::machine::Machine;
+use super::machine::{After, Machine};
 use super::{Error, Index, open, row, rows};
 use crate::state::model::Random;
 use crate::value::Sequence;
@@ -183,4 +183,67 @@ fn a_newer_format_is_refused() {
     });
     let refused = Index::open(disk, Path::new("index"), super::HISTORY);
     assert!(matches!(refused, Err(Error::UnknownFormat { found: 2, .. })));
+}
+
+#[test]
+fn i11_a_damaged_file_is_written_anew_in_parts_and_a_crash_leaves_one_or_the_other() {
+    const LAST: u64 = 1000;
+    let damaged: Arc<Machine> = Arc::default();
+    open(&damaged).index.add(&rows(1, LAST)).unwrap();
+    let paths = runs_of(&damaged);
+    for path in &paths {
+        damaged.alter(path, |bytes| bytes[4096 + 50] ^= 1);
+    }
+    let mend = |index: &Index| {
+        for path in &paths {
+            let mut replacing = index.replacing(path).expect("it is in use");
+            assert_eq!(replacing.span(), (Sequence(1), Sequence(LAST)));
+            replacing.add(&rows(1, 300))?;
+            replacing.add(&rows(301, LAST))?;
+            replacing.finish()?;
+        }
+        Ok::<_, Error>(())
+    };
+    let mut steps = 0;
+    loop {
+        let disk = damaged.copy();
+        let index = open(&disk).index;
+        disk.stop_after(steps);
+        let mended = mend(&index);
+        let is_over = disk.steps_left().is_some_and(|left| left > 0);
+        for after in [After::Kill, After::PowerLoss] {
+            let disk = disk.copy();
+            disk.restart(after);
+            let index = open(&disk).index;
+            // Whichever is named, of those that are damaged.
+            refuses_or_is_right(&index, Path::new("index"), (1..LAST).step_by(97));
+            // After a power loss the old one may be back.
+            if mended.is_ok() && is_over && matches!(after, After::Kill) {
+                assert_eq!(index.covered(), Sequence(LAST));
+                assert_eq!(check(&index).len(), 0);
+                assert_eq!(runs_of(&disk).len(), 4, "two of each kind: {:?}", runs_of(&disk));
+            }
+        }
+        if is_over {
+            mended.unwrap();
+            break;
+        }
+        steps += 1;
+    }
+}
+
+#[test]
+fn what_is_written_anew_has_to_be_what_was_there() {
+    let disk: Arc<Machine> = Arc::default();
+    let index = open(&disk).index;
+    index.add(&rows(1, 100)).unwrap();
+    let path = runs_of(&disk).remove(0);
+    let mut replacing = index.replacing(&path).unwrap();
+    let refused = |refused| assert!(matches!(refused, Err(Error::NotNext { .. })), "{refused:?}");
+    refused(replacing.add(&rows(2, 3)));
+    refused(replacing.add(&rows(1, 101)));
+    replacing.add(&rows(1, 50)).unwrap();
+    refused(replacing.finish());
+    assert!(index.replacing(Path::new("index/elsewhere")).is_none());
+    assert_eq!(check(&index).len(), 0);
 }
