@@ -252,6 +252,12 @@ impl Receipts {
         Ok(rows.len())
     }
 
+    /// How many entries are in memory.
+    #[must_use]
+    pub fn n_in_memory(&self) -> usize {
+        self.places().len()
+    }
+
     /// From now on receipts of entries before this one are not kept.
     pub fn keep_from(&self, first: Sequence) {
         self.first.fetch_max(first.0, Ordering::SeqCst);

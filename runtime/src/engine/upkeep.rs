@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::gates::Gates;
 use super::opening::Apps;
-use super::{Error, Settings};
+use super::{App, Error, Settings};
 use crate::checkpoint::Unhurried;
 use crate::clock::Clock;
 use crate::disk::Disk;
@@ -46,6 +46,7 @@ impl Upkeep {
             clock: clock.clone(),
             apps: Arc::downgrade(apps),
             gates: Arc::clone(gates),
+            unsettled_max: settings.keeper.unsettled_max,
             stop: Arc::clone(&stop),
         };
         let keeping = Arc::new(keeping);
@@ -81,6 +82,7 @@ struct Keeping {
     clock: Clock,
     apps: Weak<Apps>,
     gates: Arc<Gates>,
+    unsettled_max: usize,
     stop: Arc<AtomicBool>,
 }
 
@@ -114,7 +116,10 @@ impl Keeping {
                 break;
             }
             // A backup may have it for long; the other apps do not wait.
-            let Some(mut keeper) = app.keeper_if_free() else { continue };
+            let Some(mut keeper) = app.keeper_if_free() else {
+                all_well = self.settle(&app) && all_well;
+                continue;
+            };
             // A fault of ours in one app is not to end the upkeep of all.
             let tended = catch_unwind(AssertUnwindSafe(|| keeper.tend(pace)));
             let failed = match tended {
@@ -122,11 +127,29 @@ impl Keeping {
                 Ok(Err(error)) => chain_of(&error),
                 Err(_) => "internal error: it panicked".to_owned(),
             };
-            all_well = self.stop.load(Ordering::Relaxed);
-            if !all_well {
+            let is_ending = self.stop.load(Ordering::Relaxed);
+            all_well = is_ending && all_well;
+            if !is_ending {
                 tracing::error!(app = %app.name(), error = failed, "upkeep failed");
             }
         }
         all_well
+    }
+
+    /// What no backup copies can go on while one is made: what is known of entries is
+    /// not to fill the memory. False if it failed.
+    fn settle(&self, app: &App) -> bool {
+        let lane = app.lane();
+        if lane.receipts().n_in_memory() <= self.unsettled_max {
+            return true;
+        }
+        match lane.settle() {
+            Ok(()) => true,
+            Err(error) => {
+                let error = chain_of(&error);
+                tracing::error!(app = %app.name(), error, "the index could not be written");
+                false
+            }
+        }
     }
 }
