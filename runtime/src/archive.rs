@@ -254,34 +254,43 @@ impl Archive {
     }
 
     /// Erases the bodies of the events of these entries. When `Ok`, no file of the
-    /// archive has them any more. Returns how many there were.
+    /// archive has them any more; a file that fails does not keep the others from being
+    /// erased in. Returns how many there were.
     ///
     /// # Errors
-    /// [`Error::Damaged`], [`Error::Failed`].
+    /// [`Error::Damaged`], [`Error::Failed`]: the first.
     pub fn erase(&self, sequences: &BTreeSet<Sequence>) -> Result<u64, Error> {
         let _turn = self.turn();
-        let mut n_erased = 0;
-        for (at, file) in self.files().iter().enumerate() {
-            let Ok(ends) = file.ends() else { continue };
-            let mut positions = BTreeSet::new();
-            for sequence in sequences.range(ends.first_sequence..=ends.last_sequence) {
-                positions.append(&mut file.bodies_of(&self.home, *sequence)?);
+        let mut erased = Ok(0);
+        for at in 0..self.files().len() {
+            match (self.erase_in(at, sequences), &mut erased) {
+                (Ok(n_more), Ok(n_erased)) => *n_erased += n_more,
+                (Err(error), Ok(_)) => erased = Err(error),
+                (_, Err(_)) => {}
             }
-            if positions.is_empty() {
-                continue;
-            }
-            write::rewrite(&self.home, file, &positions)?;
-            n_erased += positions.len() as u64;
-            let mut files = Vec::clone(&self.files());
-            let before = at.checked_sub(1).and_then(|before| files.get(before)).cloned();
-            let again =
-                File::open(&self.home, file.path().into(), file.first().0, before.as_deref())?;
-            if let Some(kept) = files.get_mut(at) {
-                *kept = Arc::new(again);
-            }
-            self.publish(files);
         }
-        Ok(n_erased)
+        erased
+    }
+
+    fn erase_in(&self, at: usize, sequences: &BTreeSet<Sequence>) -> Result<u64, Error> {
+        let mut files = Vec::clone(&self.files());
+        let Some(file) = files.get(at).cloned() else { return Ok(0) };
+        let Ok(ends) = file.ends() else { return Ok(0) };
+        let mut positions = BTreeSet::new();
+        for sequence in sequences.range(ends.first_sequence..=ends.last_sequence) {
+            positions.append(&mut file.bodies_of(&self.home, *sequence)?);
+        }
+        if positions.is_empty() {
+            return Ok(0);
+        }
+        write::rewrite(&self.home, &file, &positions)?;
+        let before = at.checked_sub(1).and_then(|before| files.get(before)).cloned();
+        let again = File::open(&self.home, file.path().into(), file.first().0, before.as_deref())?;
+        if let Some(kept) = files.get_mut(at) {
+            *kept = Arc::new(again);
+        }
+        self.publish(files);
+        Ok(positions.len() as u64)
     }
 
     /// Removes files whose events are all from before this time, the oldest first, but

@@ -5,6 +5,7 @@ mod backup;
 mod concurrency;
 mod deploy;
 mod disk_full;
+mod erasing;
 mod examples;
 mod faults;
 mod generations;
