@@ -12,6 +12,7 @@ mod generations;
 mod kill;
 mod lane;
 mod misfits;
+mod patience;
 mod poison;
 mod pressure;
 mod refusals;
