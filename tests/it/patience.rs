@@ -50,7 +50,7 @@ fn who_has_ended_is_not_blamed_for_a_death_while_the_next_waits_for_the_disk() {
     });
 }
 
-/// A module that is kept, and cannot be read: its file is a directory.
+/// A module that is kept, and cannot be read: its name leads to a directory.
 struct Unreadable {
     file: PathBuf,
     aside: PathBuf,
@@ -61,12 +61,12 @@ impl Unreadable {
         let file = directory.join("modules").join(format!("{hash}.wasm"));
         let aside = directory.join("aside");
         std::fs::rename(&file, &aside).expect("renamed");
-        std::fs::create_dir(&file).expect("created");
+        std::os::unix::fs::symlink(directory, &file).expect("linked");
         Self { file, aside }
     }
 
     fn mend(self) {
-        std::fs::remove_dir(&self.file).expect("removed");
+        // At once: a module that is not there is not waited for.
         std::fs::rename(&self.aside, &self.file).expect("renamed");
     }
 }
@@ -93,8 +93,10 @@ async fn works(rig: &LaneRig) {
 #[test]
 fn a_module_that_cannot_be_read_for_a_moment_is_waited_for() {
     // Tried thirty times.
-    let rig =
-        LaneRig::start(Settings { reopen_after: Duration::from_millis(500), ..Settings::default() });
+    let rig = LaneRig::start(Settings {
+        reopen_after: Duration::from_millis(500),
+        ..Settings::default()
+    });
     let (hash, submission) = deployment(&rig);
     let unreadable = Unreadable::make(rig.directory(), hash);
     let Ticket::Flying { flight, .. } = rig.lane.submit(submission).expect("a place") else {
@@ -140,4 +142,46 @@ fn a_module_that_cannot_be_read_while_the_log_is_opened_again_is_waited_for() {
     let receipt = rig.lane.receipt(flight.sequence).expect("readable").expect("durable");
     assert_eq!(code(&receipt), "succeeded", "it was in the round");
     block_on(works(&rig));
+}
+
+#[test]
+fn i13_what_is_logged_and_not_executed_when_the_server_ends_is_told_so() {
+    let rig = LaneRig::start(Settings::default());
+    block_on(async {
+        rig.deploy("probe", "probe").await;
+        let slow = json!({ "iterations": 1_u64 << 40 });
+        let add = json!({ "key": "a", "amount": 1 });
+        let flights: Vec<_> = [("spin", slow), ("add", add)]
+            .into_iter()
+            .map(|(command, input)| rig.submit(new_id(), command, &input).expect("a place"))
+            .map(|ticket| match ticket {
+                Ticket::Flying { flight, .. } => flight,
+                Ticket::Settled(_) => panic!("in flight"),
+            })
+            .collect();
+        for flight in &flights {
+            tokio::time::timeout(PATIENCE, flight.logged()).await.expect("in time");
+        }
+        let hold = rig.disk.hold_appends();
+        let input = json!({ "key": "b", "amount": 1 });
+        let Ticket::Flying { flight: first, .. } = rig.submit(new_id(), "add", &input).unwrap()
+        else {
+            panic!("in flight")
+        };
+        hold.wait_for_append();
+        let Ticket::Flying { flight: second, .. } = rig.submit(new_id(), "add", &input).unwrap()
+        else {
+            panic!("in flight")
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| rig.lane.close(Duration::ZERO));
+            wait_until("they are answered", || second.answer().is_some());
+            drop(hold);
+        });
+        for flight in &flights {
+            assert!(matches!(flight.answer(), Some(Answer::Logged)), "{flight:?}");
+        }
+        assert!(matches!(first.answer(), Some(Answer::Unknown(_))), "its round is on its way");
+        assert!(matches!(second.answer(), Some(Answer::NotLogged(_))), "it is in no round");
+    });
 }

@@ -83,7 +83,8 @@ impl Keeper {
         let Some(upkeep) = self.lane.upkeep() else { return (true, Ok(())) };
         let mut failures = Failures::default();
         // Events that come to the archive later come without.
-        let is_archive_done = failures.note("the archive", self.archive.erase(&self.erasing.pending));
+        let is_archive_done =
+            failures.note("the archive", self.archive.erase(&self.erasing.pending));
         let (mut waits, mut ready, mut done) = (false, BTreeMap::new(), Vec::new());
         for sequence in &self.erasing.pending {
             match failures.note(&format!("entry {sequence}"), self.reach(*sequence)) {
@@ -134,7 +135,8 @@ impl Keeper {
     ) -> Vec<Sequence> {
         let segments = upkeep.segments();
         let mut is_erased = BTreeMap::new();
-        for first_round in ready.values().flatten().filter_map(|round| segment_of(&segments, *round))
+        for first_round in
+            ready.values().flatten().filter_map(|round| segment_of(&segments, *round))
         {
             is_erased.entry(first_round).or_insert_with(|| {
                 let erased = self.erase_in(upkeep, first_round, ready);

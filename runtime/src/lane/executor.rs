@@ -176,11 +176,7 @@ impl Shared {
 
     /// The state that the next entry is executed on, when there is room for its
     /// outcome; none if the generation ended.
-    fn base(
-        &self,
-        executor: &mut Executor,
-        generation: u64,
-    ) -> Option<(State, Arc<Catalog>)> {
+    fn base(&self, executor: &mut Executor, generation: u64) -> Option<(State, Arc<Catalog>)> {
         loop {
             {
                 let progress = self.progress();
@@ -304,11 +300,7 @@ impl Shared {
     }
 
     /// What is deployed after an entry that changes that; none if its generation ended.
-    fn catalog_after(
-        &self,
-        pending: &Pending,
-        outcome: &Outcome,
-    ) -> Result<Option<Catalog>, Stop> {
+    fn catalog_after(&self, pending: &Pending, outcome: &Outcome) -> Result<Option<Catalog>, Stop> {
         let (mut state, before) = {
             let progress = self.progress();
             if progress.generation != pending.generation {

@@ -15,6 +15,8 @@ use crate::value::Sequence;
 pub enum Answer {
     /// Executed, durable and visible.
     Done(Receipt),
+    /// Durable, and executed when the server is started again.
+    Logged,
     /// Whether it was logged is not known; the same id may be sent again.
     Unknown(String),
     /// It was not logged, and never will be.
