@@ -12,7 +12,7 @@ use super::opening::Apps;
 use super::{App, Error, Settings};
 use crate::checkpoint::Unhurried;
 use crate::clock::Clock;
-use crate::disk::Disk;
+use crate::disk::{Disk, Lock};
 use crate::value::chain_of;
 
 /// How often it looks at the room: a fast writer fills some tens of megabytes meanwhile.
@@ -24,11 +24,15 @@ const TRY_AGAIN_AFTER: u32 = 40;
 /// How much it rests for the time it works, in percent.
 const REST_PERCENT: u32 = 100;
 
+/// For how many milliseconds the threads are waited for at the end. A disk that does not
+/// answer is not waited for; until it does, the directory stays locked.
+const END_MS_MAX: u32 = 10_000;
+
 /// The threads. They end when this is dropped.
 #[derive(Debug)]
 pub(super) struct Upkeep {
     stop: Arc<AtomicBool>,
-    threads: [thread::Thread; 2],
+    threads: [thread::JoinHandle<()>; 2],
 }
 
 impl Upkeep {
@@ -37,6 +41,7 @@ impl Upkeep {
         clock: &Clock,
         apps: &Arc<Apps>,
         gates: &Arc<Gates>,
+        lock: &Arc<Lock>,
     ) -> Result<Self, Error> {
         let stop = Arc::new(AtomicBool::new(false));
         gates.room.look(&*settings.disk, &settings.data);
@@ -48,6 +53,7 @@ impl Upkeep {
             gates: Arc::clone(gates),
             unsettled_max: settings.keeper.unsettled_max,
             stop: Arc::clone(&stop),
+            _lock: Arc::clone(lock),
         };
         let keeping = Arc::new(keeping);
         let watching = Arc::clone(&keeping);
@@ -61,19 +67,27 @@ impl Upkeep {
     /// What is being written is given up soon, and nothing else begun.
     pub(super) fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
-        self.threads.iter().for_each(thread::Thread::unpark);
+        self.threads.iter().for_each(|handle| handle.thread().unpark());
     }
 }
 
 impl Drop for Upkeep {
     fn drop(&mut self) {
         self.stop();
+        // Whoever opens the directory next is not to find it locked for no reason.
+        for _ in 0..END_MS_MAX {
+            if self.threads.iter().all(thread::JoinHandle::is_finished) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        tracing::warn!("the disk holds the upkeep; left as it is");
     }
 }
 
-fn start(name: &str, run: impl FnOnce() + Send + 'static) -> Result<thread::Thread, Error> {
+fn start(name: &str, run: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>, Error> {
     let started = thread::Builder::new().name(name.into()).spawn(run);
-    Ok(started.map_err(|error| Error::Host(error.to_string()))?.thread().clone())
+    started.map_err(|error| Error::Host(error.to_string()))
 }
 
 struct Keeping {
@@ -84,6 +98,8 @@ struct Keeping {
     gates: Arc<Gates>,
     unsettled_max: usize,
     stop: Arc<AtomicBool>,
+    /// What is written by a thread is written in a directory that is ours.
+    _lock: Arc<Lock>,
 }
 
 impl Keeping {
