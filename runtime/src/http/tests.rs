@@ -6,6 +6,7 @@ mod codes;
 mod commands;
 mod headers;
 mod limits;
+mod readiness;
 mod requests;
 mod slow_disk;
 mod uploads;

@@ -2,46 +2,61 @@
 //! missing or older than the rest.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use chancery::backup;
 use chancery::checkpoint::AtOnce;
-use chancery::clock::Clock;
-use chancery::value::Position;
-use chancery::verify::{Effect, Report};
+use chancery::clock::{Clock, Manual};
+use chancery::disk::{Disk, Files};
+use chancery::value::{History, Position};
+use chancery::verify::{Effect, Report, Unwatched};
 use chancery_tests::rig::{PATIENCE, code};
-use chancery_tests::{Rig, block_on, id_at};
+use chancery_tests::{Rig, Uuid, block_on, id_at};
 use serde_json::json;
 
 use super::{check, copy_of, flip, flip_at, needle};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// An app whose older events are in the archive, in some files, and the id of the
-/// command that emitted the first.
-fn trimmed() -> (Rig, uuid::Uuid) {
-    let (clock, hands) = Clock::manual(1_800_000_000_000);
-    let rig = Rig::with_clock(clock.clone(), |settings| {
+/// An engine with small files and short times, which does its upkeep when it is told.
+fn rig(clock: Clock) -> Rig {
+    Rig::with_clock(clock, |settings| {
         settings.tended = false;
         settings.log.segment_bytes = 64 << 10;
         settings.lane.window = HOUR;
         settings.keeper.receipts_keep = HOUR;
         settings.keeper.payloads_keep = HOUR;
         settings.keeper.checkpoint_bytes = 1;
-    });
-    let first = id_at(clock.wall_ms());
-    block_on(async {
-        rig.deploy("probe", "probe").await;
-        for round in 0..10 {
-            for n in 0..20 {
-                let id = if round + n == 0 { first } else { id_at(clock.wall_ms()) };
-                let event = json!({ "type": "thing.done", "data": { "n": format!("needle {round} {n} ") } });
-                assert_eq!(code(&rig.command_with(id, "emit", event).await), "succeeded");
-            }
-            hands.advance(HOUR);
-            for _ in 0..3 {
-                rig.app.keeper().tend(&mut AtOnce).expect("upkeep");
-            }
+    })
+}
+
+/// Some hours of events, and the upkeep that goes with them; the id of the first command.
+async fn some_hours(rig: &Rig, hands: &Manual, hours: u32) -> Uuid {
+    let first = id_at(rig.clock.wall_ms());
+    for hour in 0..hours {
+        for n in 0..20 {
+            let id = if hour + n == 0 { first } else { id_at(rig.clock.wall_ms()) };
+            let data = json!({ "n": format!("needle {hour} {n} ") });
+            let event = json!({ "type": "thing.done", "data": data });
+            assert_eq!(code(&rig.command_with(id, "emit", event).await), "succeeded");
         }
+        hands.advance(HOUR);
+        for _ in 0..3 {
+            rig.app.keeper().tend(&mut AtOnce).expect("upkeep");
+        }
+    }
+    first
+}
+
+/// An app whose older events are in the archive, in some files, and the id of the
+/// command that emitted the first.
+fn trimmed() -> (Rig, Uuid) {
+    let (clock, hands) = Clock::manual(1_800_000_000_000);
+    let rig = rig(clock);
+    let first = block_on(async {
+        rig.deploy("probe", "probe").await;
+        some_hours(&rig, &hands, 10).await
     });
     (rig, first)
 }
@@ -182,4 +197,43 @@ fn an_older_copy_with_erased_events_is_noted_and_an_erasure_that_nobody_asked_fo
     let rig = rig.open_again(|_| ());
     rig.app.keeper().tend(&mut AtOnce).expect("upkeep");
     assert!(std::fs::read(&older).expect("readable") == without, "taken out again");
+}
+
+#[test]
+fn after_a_restore_an_archive_goes_on_in_the_name_of_the_new_history() {
+    let (rig, _) = trimmed();
+    let before = rig.app.keeper().archive().last().expect("readable");
+    let events = rig.app.snapshots().current().state.position();
+    let backup = rig.app.backup(None).expect("a backup").path;
+    let (clock, hands) = Clock::manual(rig.clock.wall_ms());
+    let again = self::rig(clock);
+    again.engine.close(PATIENCE);
+    let app = again.app_directory();
+    std::fs::remove_dir_all(&app).expect("removed");
+    let history = History(Uuid::now_v7());
+    let disk: Arc<dyn Disk> = Arc::new(Files);
+    let apps = app.parent().expect("apps");
+    backup::restore(&disk, &backup, apps, None, history, &mut Unwatched).expect("restored");
+    let again = again.open_again(|_| ());
+    assert_eq!(again.app.snapshots().history(), history);
+    block_on(some_hours(&again, &hands, 6));
+    {
+        let keeper = again.app.keeper();
+        let archive = keeper.archive();
+        let last = archive.last().expect("readable");
+        assert!(last > events, "what came after the restore is there too: {last}");
+        let positions: Vec<_> =
+            archive.scan(Position(1)).map(|event| event.expect("readable").position.0).collect();
+        assert_eq!(positions, (1..=last.0).collect::<Vec<_>>());
+    }
+    again.engine.close(PATIENCE);
+    assert_eq!(check(&app).findings, []);
+    // What was written before says by whom.
+    for file in archive_of(&app) {
+        let name = file.file_stem().expect("a name").to_string_lossy().into_owned();
+        let is_older = name.parse::<u64>().expect("a position") <= before.0;
+        let of =
+            Uuid::from_slice(&std::fs::read(&file).expect("readable")[16..32]).expect("a UUID");
+        assert_eq!(of == history.0, !is_older, "{}", file.display());
+    }
 }
