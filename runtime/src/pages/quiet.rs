@@ -2,7 +2,7 @@
 //! to read of them twice, and first in words of redb.
 
 use std::cell::Cell;
-use std::panic::{set_hook, take_hook};
+use std::panic::{PanicHookInfo, set_hook, take_hook};
 use std::sync::Once;
 
 thread_local! {
@@ -10,20 +10,25 @@ thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
+/// What tells of a panic.
+pub(super) type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>;
+
 /// Does something whose panics are not told on standard error. They are to be caught in
 /// it: what unwinds through here leaves the thread quiet.
 pub(super) fn quietly<T>(call: impl FnOnce() -> T) -> T {
     static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let before = take_hook();
-        set_hook(Box::new(move |panic| {
-            if DEPTH.get() == 0 {
-                before(panic);
-            }
-        }));
-    });
+    HOOK.call_once(|| set_hook(filtered(take_hook())));
     DEPTH.set(DEPTH.get() + 1);
     let done = call();
     DEPTH.set(DEPTH.get() - 1);
     done
+}
+
+/// Tells what another does, but of what is done quietly.
+pub(super) fn filtered(told: Hook) -> Hook {
+    Box::new(move |panic| {
+        if DEPTH.get() == 0 {
+            told(panic);
+        }
+    })
 }

@@ -25,7 +25,8 @@ async fn an_app_that_is_being_opened_says_so() {
         reply.problem(503, "opening");
         assert_ne!(reply.header("retry-after"), "", "{path}");
     }
-    api.put(&fresh_command(), r#"{"name":"buy"}"#).await.not_logged(503, "opening");
+    let command = api.put(&fresh_command(), r#"{"name":"buy"}"#).await.problem(503, "opening");
+    assert_eq!(command["outcome"], "unknown", "it may have been sent before: {command}");
     api.get("/v1/apps/other").await.problem(404, "unknown-app");
     let ready = api.get("/readyz").await.problem(503, "not-ready");
     assert_eq!(ready["apps"][0]["lane"], "opening", "{ready}");
