@@ -258,6 +258,14 @@ impl Lane {
         Ok(ticket)
     }
 
+    /// Whether it takes entries, as far as its log is concerned.
+    ///
+    /// # Errors
+    /// [`Refusal::Recovering`], [`Refusal::Stopped`] or [`Refusal::Draining`].
+    pub fn takes_entries(&self) -> Result<(), Refusal> {
+        self.0.inbox().check_phase()
+    }
+
     /// Takes nothing new from now on; what is sequenced goes on.
     pub fn drain(&self) {
         self.0.drain();

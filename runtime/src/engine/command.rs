@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{App, Error, suggest};
 use crate::catalog::Deployed;
 use crate::lane::{self, Flight, Submission, Ticket, fingerprint};
-use crate::receipts::{Receipt, Status};
+use crate::receipts::{self, Receipt, Status};
 use crate::record::{Act, Command, Entry, Keys, Outcome, Unchanged, Verdict};
 use crate::schema;
 use crate::snapshot::Snapshot;
@@ -304,9 +304,17 @@ impl App {
         match ticket {
             Ticket::Flying { flight, replayed } => Ok(Submitted::Flying { flight, replayed }),
             Ticket::Settled(sequence) => {
-                let receipt = self.lane().receipt(sequence)?;
+                let receipt = self.lane().receipt(sequence).map_err(|error| self.unread(error))?;
                 receipt.map(Submitted::Settled).ok_or(Error::UnknownReceipt { id })
             }
+        }
+    }
+
+    /// Why a receipt cannot be read: mostly because the log is being opened again.
+    fn unread(&self, error: receipts::Error) -> Error {
+        match (error, self.lane().takes_entries()) {
+            (error @ receipts::Error::Trimmed { .. }, _) | (error, Ok(())) => Error::Receipt(error),
+            (_, Err(refusal)) => Error::Refused(refusal),
         }
     }
 }
