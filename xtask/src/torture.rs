@@ -41,7 +41,7 @@ const SIMULATED: &[Part] = &[
     Part {
         name: "rot",
         filter: "torture::crash::i11",
-        knobs: &[("CHANCERY_ROT", 270_000.0)],
+        knobs: &[("CHANCERY_ROT", 280_000.0)],
         fixed: &[],
     },
     Part {
