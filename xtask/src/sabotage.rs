@@ -2,11 +2,11 @@
 //! test that is named for it fails.
 //!
 //! It works in a copy of the last commit below the target directory, with a target
-//! directory of its own. Only what is in `tests/sabotage` is taken from the tree in use.
-//! A patch that does not apply or compile shows nothing, and neither does a test that
-//! fails without it.
+//! directory of its own. There `switches.patch` puts a switch beside each safeguard, so
+//! that all of them are compiled once; one is switched off by its name in the
+//! environment. Only what is in `tests/sabotage` is taken from the tree in use.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -15,13 +15,17 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::call::Call;
 use crate::workspace::Workspace;
 
-/// Where the patches are, from the root.
-const PATCHES: &str = "tests/sabotage";
+/// What is to fail, from the root.
+const EXPECTED: &str = "tests/sabotage/expected.txt";
+/// The switches.
+const SWITCHES: &str = "tests/sabotage/switches.patch";
+/// The variable that names the safeguard that is switched off.
+const SWITCH: &str = "CHANCERY_SABOTAGE";
 
 /// A safeguard that is taken out.
 #[derive(Debug)]
 struct Sabotage {
-    /// The name of the patch.
+    /// Its name.
     name: String,
     test: Test,
 }
@@ -57,17 +61,20 @@ enum Verdict {
 pub(crate) fn run(workspace: &Workspace, only: &[&str]) -> Result<()> {
     let mut all = expected(&workspace.root)?;
     if let Some(unknown) = only.iter().find(|name| all.iter().all(|line| line.name != **name)) {
-        bail!("{PATCHES}/expected.txt has no line `{unknown}`");
+        bail!("{EXPECTED} has no line `{unknown}`");
     }
     all.retain(|line| only.is_empty() || only.contains(&line.name.as_str()));
     let copy = Copy::make(workspace)?;
-    let intact = copy.intact(&all)?;
+    let mut intact: BTreeMap<&Test, bool> = BTreeMap::new();
     let mut verdicts = Vec::new();
     for sabotage in &all {
-        let started = Instant::now();
-        let verdict = match intact.contains(&sabotage.test) {
-            true => copy.sabotaged(workspace, sabotage)?,
-            false => Verdict::Nothing("the test fails without the patch".to_owned()),
+        let (started, test) = (Instant::now(), &sabotage.test);
+        let is_intact = intact
+            .entry(test)
+            .or_insert_with(|| matches!(copy.verdict(test, None), Verdict::Survived));
+        let verdict = match is_intact {
+            true => copy.verdict(test, Some(&sabotage.name)),
+            false => Verdict::Nothing("the test does not pass as it is".to_owned()),
         };
         println!("==== {}: {verdict:?}", sabotage.name);
         verdicts.push((sabotage, verdict, started.elapsed()));
@@ -94,12 +101,19 @@ fn report(verdicts: &[(&Sabotage, Verdict, Duration)]) -> Result<()> {
     Ok(())
 }
 
-/// The lines: patch, binary, test, and variables if there are any.
+/// The lines: name, binary, test, and variables if there are any.
 fn expected(root: &Path) -> Result<Vec<Sabotage>> {
-    let path = root.join(PATCHES).join("expected.txt");
-    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let read =
+        |path: &str| std::fs::read_to_string(root.join(path)).with_context(|| path.to_owned());
+    let (text, switches) = (read(EXPECTED)?, read(SWITCHES)?);
     let lines = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
-    lines.map(|line| Sabotage::parse(line).with_context(|| line.to_owned())).collect()
+    let parsed = lines.map(|line| Sabotage::parse(line).with_context(|| line.to_owned()));
+    let parsed: Vec<Sabotage> = parsed.collect::<Result<_>>()?;
+    for Sabotage { name, .. } in &parsed {
+        let switch = format!("sabotaged(\"{name}\")");
+        ensure!(switches.contains(&switch), "{SWITCHES} has no switch for `{name}`");
+    }
+    Ok(parsed)
 }
 
 impl Sabotage {
@@ -129,7 +143,7 @@ struct Copy {
 }
 
 impl Copy {
-    /// The last commit, whatever was there before.
+    /// The last commit, whatever was there before, with switches, and compiled.
     fn make(workspace: &Workspace) -> Result<Self> {
         let root = workspace.target.join("sabotage");
         let git = Call::new(&workspace.root, "git");
@@ -142,45 +156,25 @@ impl Copy {
         } else {
             git.args("worktree add --force --detach").arg(path).run()?;
         }
+        let switches = workspace.root.join(SWITCHES).display().to_string();
+        copy.git("apply").arg(switches).run().context("the switches have to be made anew")?;
+        copy.cargo("--lib --test it --no-run").run()?;
         Ok(copy)
     }
 
-    /// Those tests that pass on the copy as it is.
-    fn intact(&self, all: &[Sabotage]) -> Result<BTreeSet<Test>> {
-        let tests: BTreeSet<Test> = all.iter().map(|sabotage| sabotage.test.clone()).collect();
-        let mut intact = BTreeSet::new();
-        for test in tests {
-            self.cargo(&test).args("--no-run").run()?;
-            if matches!(self.verdict(&test), Verdict::Survived) {
-                intact.insert(test);
-            }
-        }
-        Ok(intact)
-    }
-
-    /// Takes out a safeguard, and puts it back.
-    fn sabotaged(&self, workspace: &Workspace, sabotage: &Sabotage) -> Result<Verdict> {
-        let patch = workspace.root.join(PATCHES).join(format!("{}.patch", sabotage.name));
-        let patch = patch.display().to_string();
-        if self.git("apply").arg(&*patch).run().is_err() {
-            return Ok(Verdict::Nothing("the patch does not apply".to_owned()));
-        }
-        let verdict = match self.cargo(&sabotage.test).args("--no-run").run() {
-            Ok(()) => self.verdict(&sabotage.test),
-            Err(_) => Verdict::Nothing("it does not compile with the patch".to_owned()),
+    /// Runs a test, with a safeguard switched off or as it is.
+    fn verdict(&self, test: &Test, switched_off: Option<&str>) -> Verdict {
+        let mut call = match test.binary {
+            Binary::Lib => self.cargo("--lib"),
+            Binary::It => self.cargo("--test it"),
         };
-        self.git("apply --reverse").arg(patch).run()?;
-        Ok(verdict)
-    }
-
-    fn verdict(&self, test: &Test) -> Verdict {
-        let mut lines = Vec::new();
-        let mut call = self.cargo(test).arg("--").args("--exact").arg(&*test.name);
-        call = call.variable("RUST_BACKTRACE", "0");
+        call = call.args("-- --exact").arg(&*test.name).variable("RUST_BACKTRACE", "0");
+        call = call.variable(SWITCH, switched_off.unwrap_or_default());
         for (name, value) in &test.variables {
             call = call.variable(name, value);
         }
         println!("$ {}", call.shown());
+        let mut lines = Vec::new();
         let passed = call.lines(|line| lines.push(line.to_owned())).is_ok();
         let ran = |how: &str| lines.iter().any(|line| line.contains(how));
         if passed && ran("test result: ok. 1 passed") {
@@ -192,13 +186,9 @@ impl Copy {
         Verdict::Noticed(words(&lines))
     }
 
-    fn cargo(&self, test: &Test) -> Call {
-        let which = match test.binary {
-            Binary::Lib => "--lib",
-            Binary::It => "--test it",
-        };
+    fn cargo(&self, arguments: &str) -> Call {
         let target = self.root.join("target").display().to_string();
-        let call = Call::cargo(&self.root).args("test --workspace --locked").args(which);
+        let call = Call::cargo(&self.root).args("test --workspace --locked").args(arguments);
         call.variable("CARGO_TARGET_DIR", target)
     }
 
