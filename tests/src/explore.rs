@@ -98,6 +98,14 @@ impl Report {
         self.images.values().sum()
     }
 
+    /// Images of what there are the fewest of, among what is promised to be cut off often.
+    #[must_use]
+    pub fn rarest(&self) -> u64 {
+        let often = [Phase::Checkpoint, Phase::Trim, Phase::Deploy, Phase::Seal, Phase::Recovery];
+        let images = often.iter().map(|phase| self.images.get(phase).copied().unwrap_or_default());
+        images.min().unwrap_or_default()
+    }
+
     /// Adds another run.
     pub fn add(&mut self, other: Self) {
         for (phase, images) in other.images {

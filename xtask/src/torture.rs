@@ -29,7 +29,7 @@ const SIMULATED: &[Part] = &[
     Part {
         name: "crash images",
         filter: "torture::crash::i1_i2_i4_i9",
-        knobs: &[("CHANCERY_RUNS", 114.0)],
+        knobs: &[("CHANCERY_IMAGES", 404_000.0)],
         fixed: &[],
     },
     Part {
@@ -41,7 +41,7 @@ const SIMULATED: &[Part] = &[
     Part {
         name: "rot",
         filter: "torture::crash::i11",
-        knobs: &[("CHANCERY_ROT", 270_000.0)],
+        knobs: &[("CHANCERY_ROT", 280_000.0)],
         fixed: &[],
     },
     Part {

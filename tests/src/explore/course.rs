@@ -1,4 +1,5 @@
-//! A run that is recorded: an engine, somebody who uses it, and what it does by itself.
+//! A run that is recorded: an engine, somebody who uses it, and what it does by itself,
+//! beside commands and when all is quiet.
 
 use std::time::Duration;
 
@@ -86,14 +87,22 @@ pub fn run(world: &World, plan: &Plan) -> Run {
         driver.hands().advance(Duration::from_millis(passed_ms));
         let commands: Vec<Sent> =
             (0..n_commands).map(|_| random_command("main", now_ms, &mut random)).collect();
-        for got in driver.submit(&commands) {
+        // Else when all is quiet.
+        let tends_meanwhile = random.random_bool(0.3);
+        let tend_meanwhile = || {
+            if tends_meanwhile {
+                tend(&driver, "main");
+            }
+        };
+        for got in driver.submit_while(&commands, tend_meanwhile) {
             assert!(matches!(got, Got::Receipt(_)), "{got:?}");
         }
         let restarts = match plan.course {
             Course::Everyday => everyday(&driver, batch, &mut random),
+            Course::Trimming if tends_meanwhile => random.random_bool(0.3),
             Course::Trimming => {
                 tend(&driver, "main");
-                random.random_bool(0.1)
+                false
             }
             Course::Deploying => deploying(&driver, &mut random),
         };

@@ -243,7 +243,13 @@ impl Driver {
 
     /// Sends commands, all at once, and waits for all of them.
     pub fn submit(&self, sent: &[Sent]) -> Vec<Got> {
+        self.submit_while(sent, || ())
+    }
+
+    /// As [`Driver::submit`], doing something between sending and waiting.
+    pub fn submit_while(&self, sent: &[Sent], act: impl FnOnce()) -> Vec<Got> {
         let submitted: Vec<_> = sent.iter().map(|sent| self.begin(sent)).collect();
+        act();
         let waited = sent.iter().zip(submitted).map(|(sent, submitted)| {
             let submitted = submitted?;
             let progressed =
