@@ -1,9 +1,9 @@
 //! The process dies while clients submit, again and again, wherever it is just then:
 //! in a round, in a checkpoint, in a new segment, in a deployment, in a start.
 //!
-//! The long version has more of everything: `CHANCERY_KILLS`, `CHANCERY_CLIENTS`,
-//! `CHANCERY_LOAD_MS` between kills at most, and as many late duplicates as
-//! `CHANCERY_LATE_DUPLICATES` says, at least.
+//! The long version has more of everything: `CHANCERY_KILLS` and as many acknowledged
+//! commands and late duplicates as `CHANCERY_ACKNOWLEDGED` and `CHANCERY_LATE_DUPLICATES`
+//! say, at least; `CHANCERY_CLIENTS`, `CHANCERY_LOAD_MS` between kills at most.
 
 use std::fs;
 use std::path::Path;
@@ -71,6 +71,10 @@ impl Aim {
 struct Hits([usize; Aim::ALL.len()]);
 
 impl Hits {
+    fn all(&self) -> usize {
+        self.0.iter().sum()
+    }
+
     fn add(&mut self, aim: Aim) {
         self.0[aim as usize] += 1;
     }
@@ -83,7 +87,7 @@ impl std::fmt::Display for Hits {
             f,
             "{} kills ({} in a checkpoint, {} in an index write, {} in a new segment, \
              {} in a deployment, {} in a start)",
-            self.0.iter().sum::<usize>(),
+            self.all(),
             of(Aim::Checkpoint),
             of(Aim::Index),
             of(Aim::Segment),
@@ -137,6 +141,7 @@ fn read_on(app: &App, log: &mut Vec<Json>) {
 #[test]
 fn i1_i2_nothing_acknowledged_is_lost_and_nothing_runs_twice_when_the_process_is_killed() {
     let kills = times("CHANCERY_KILLS", 15);
+    let wanted = times("CHANCERY_ACKNOWLEDGED", 1);
     let clients = times("CHANCERY_CLIENTS", 32);
     let load_ms = times("CHANCERY_LOAD_MS", 250) as u64;
     let late_wanted = times("CHANCERY_LATE_DUPLICATES", 1_000);
@@ -146,7 +151,7 @@ fn i1_i2_nothing_acknowledged_is_lost_and_nothing_runs_twice_when_the_process_is
     server.app().deploy("probe");
     let (ledger, mut told, mut hits) = (Ledger::default(), Told::default(), Hits::default());
     let (mut log, mut start_ms) = (Vec::new(), 500);
-    for _ in 0..kills {
+    while hits.all() < kills || ledger.answered() < wanted {
         let aim = Aim::ALL[random.random_range(0..Aim::ALL.len())];
         let (seed, delay) = (random.random(), random.random_range(5..=load_ms));
         let deploys = aim == Aim::Deployment || random.random_bool(0.1);

@@ -114,11 +114,11 @@ fn base(run: &Run, name: &'static str, position: u64, random: &mut StdRng) -> Ba
 fn one(world: &World, run: &Run, base: &Base, seed: u64, trial: u64) -> Report {
     let mut random = StdRng::seed_from_u64(seed ^ (trial << 20));
     let disk = base.disk.copied();
-    let damage = match random.random_range(0..10) {
-        0..6 => Damage::Flip,
-        6 => Damage::Zero,
-        7 => Damage::Cut,
-        8 => Damage::Swap,
+    let damage = match random.random_range(0..20) {
+        0..16 => Damage::Flip,
+        16 => Damage::Zero,
+        17 => Damage::Cut,
+        18 => Damage::Swap,
         _ => Damage::Older,
     };
     let files: Vec<FileInfo> = disk.files().into_iter().filter(|file| file.bytes > 0).collect();

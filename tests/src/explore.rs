@@ -9,6 +9,7 @@
 //! What is random follows from the seed, but for the threads of the engine: a run is
 //! not the same twice. So an image that fails is put into a directory.
 
+mod course;
 mod driver;
 mod phase;
 mod truth;
@@ -22,26 +23,31 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use chancery::checkpoint::AtOnce;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+pub use self::course::{Course, Run, maintain, run};
 pub use self::driver::{Driver, EPOCH_MS, Got, id_at, random_command, request};
 pub use self::phase::{Phase, phases};
 pub use self::truth::{Claim, Sent, Truth};
 pub use self::verify::{Broken, go_on, verify};
 pub use self::world::{Tuning, World};
 
-use crate::disk::{Recording, SimDisk, Survival};
+use crate::disk::{SimDisk, Survival};
 
 /// How long after the beginning of a run the machine is up again. Within the window.
 const LATER_MS: u64 = 60 * 60 * 1000;
+
+/// The share of steps that are cut off of those that a course is not about.
+const ELSEWHERE: f64 = 0.25;
 
 /// How much to explore.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
     /// What everything random follows from.
     pub seed: u64,
+    /// What the run does above all.
+    pub course: Course,
     /// Batches of commands in the run.
     pub batches: u64,
     /// Images of each step, of each way to survive.
@@ -55,16 +61,17 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// A small one, for each change.
+    /// A small one, for each change. The seed says what it does above all.
     #[must_use]
     pub fn small(seed: u64) -> Self {
         Self {
             seed,
+            course: Course::of(seed),
             batches: 12,
             images_per_step: 1,
             nested_share: 0.05,
             nested_images: 4,
-            threads: 6,
+            threads: 4,
         }
     }
 }
@@ -74,6 +81,8 @@ impl Plan {
 pub struct Report {
     /// Images, by what was cut off.
     pub images: BTreeMap<Phase, u64>,
+    /// Steps of the recorded runs that were cut off, by what they belong to.
+    pub steps: BTreeMap<Phase, u64>,
     /// Broken promises, in words.
     pub failures: Vec<String>,
     /// Images that were opened, and the time that took, over all threads.
@@ -89,10 +98,21 @@ impl Report {
         self.images.values().sum()
     }
 
+    /// Images of what there are the fewest of, among what is promised to be cut off often.
+    #[must_use]
+    pub fn rarest(&self) -> u64 {
+        let often = [Phase::Checkpoint, Phase::Trim, Phase::Deploy, Phase::Seal, Phase::Recovery];
+        let images = often.iter().map(|phase| self.images.get(phase).copied().unwrap_or_default());
+        images.min().unwrap_or_default()
+    }
+
     /// Adds another run.
     pub fn add(&mut self, other: Self) {
         for (phase, images) in other.images {
             *self.images.entry(phase).or_default() += images;
+        }
+        for (phase, steps) in other.steps {
+            *self.steps.entry(phase).or_default() += steps;
         }
         self.failures.extend(other.failures);
         self.opened += other.opened;
@@ -102,102 +122,18 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<12} {:>10}", "crash within", "images")?;
+        writeln!(f, "{:<12} {:>10} {:>10}", "crash within", "images", "steps")?;
         for phase in Phase::ALL {
             let images = self.images.get(&phase).copied().unwrap_or_default();
-            writeln!(f, "{phase:<12} {images:>10}")?;
+            // Those of a recovery are drawn anew for each.
+            let steps = self.steps.get(&phase).map_or_else(|| "-".to_owned(), u64::to_string);
+            writeln!(f, "{phase:<12} {images:>10} {steps:>10}")?;
         }
-        let total = self.total();
+        let (total, steps) = (self.total(), self.steps.values().sum::<u64>());
         let ms = self.took.as_secs_f64() * 1000.0 / total.max(1) as f64;
-        writeln!(f, "{:<12} {total:>10}, {ms:.2} ms each", "all")?;
+        writeln!(f, "{:<12} {total:>10} {steps:>10}, {ms:.2} ms each", "all")?;
         write!(f, "{:<12} {:>10}", "broken", self.failures.len())
     }
-}
-
-/// A run that was recorded.
-#[derive(Debug)]
-pub struct Run {
-    /// What the disk did.
-    pub recording: Recording,
-    /// What was told.
-    pub truth: Truth,
-    /// How the engine was set.
-    pub tuning: Tuning,
-}
-
-/// Runs an engine through what a server does in its life.
-///
-/// # Panics
-/// If something fails, on a disk that does not.
-#[must_use]
-pub fn run(world: &World, plan: &Plan) -> Run {
-    let mut random = StdRng::seed_from_u64(plan.seed);
-    let tuning = Tuning {
-        segment_bytes: [1 << 10, 4 << 10, 16 << 10][random.random_range(0..3)],
-        lingers: random.random_bool(0.5),
-        retains: random.random_bool(0.5),
-    };
-    let disk = SimDisk::new();
-    let mut now_ms = EPOCH_MS;
-    let mut truth = Truth::default();
-    let mut driver = open(world, &disk, tuning, now_ms, truth);
-    driver.create("main").expect("an app");
-    driver.deploy("main", "probe").expect("a module");
-    for batch in 0..plan.batches {
-        let n_commands = random.random_range(1..=4);
-        let passed_ms = random.random_range(0..2_000);
-        now_ms += passed_ms;
-        driver.hands().advance(Duration::from_millis(passed_ms));
-        let commands: Vec<Sent> =
-            (0..n_commands).map(|_| random_command("main", now_ms, &mut random)).collect();
-        for got in driver.submit(&commands) {
-            assert!(matches!(got, Got::Receipt(_)), "{got:?}");
-        }
-        match random.random_range(0..16) {
-            0 => driver.deploy("main", "bank").expect("deployed"),
-            1 if driver.on("main").expect("there").deployed("bank").is_ok() => {
-                driver.remove("main", "bank").expect("removed");
-            }
-            2 => driver.create(&format!("app-{batch}")).expect("created"),
-            3 => {
-                truth = driver.truth();
-                driver.close().expect("closed");
-                driver = open(world, &disk, tuning, now_ms, truth);
-            }
-            _ => maintain(&driver, &mut random),
-        }
-    }
-    truth = driver.truth();
-    driver.close().expect("closed");
-    Run { recording: disk.recording(), truth, tuning }
-}
-
-/// What a server does by itself: checkpoints, trimming, indexes, erasure. The marks
-/// `+checkpoint` and `-checkpoint` and the like around each tell what was cut off.
-pub fn maintain(driver: &Driver, random: &mut StdRng) {
-    if random.random_bool(0.5) {
-        return;
-    }
-    let erases = driver.retains() && random.random_bool(0.3);
-    let mark = if erases { "erase" } else { "checkpoint" };
-    for app in driver.engine().apps() {
-        driver.disk().mark(&format!("+{mark}"));
-        if erases {
-            driver.erase_one(app.name().as_str(), random);
-        }
-        // On a disk that fails it may not be done; what was before is there.
-        let tended = app.keeper().tend(&mut AtOnce);
-        drop(tended);
-        driver.disk().mark(&format!("-{mark}"));
-    }
-}
-
-fn open(world: &World, disk: &SimDisk, tuning: Tuning, now_ms: u64, truth: Truth) -> Driver {
-    let disk = disk.reborn();
-    disk.mark("+open");
-    let driver = Driver::open(world, &disk, tuning, now_ms, truth).expect("it opens");
-    disk.mark("-open");
-    driver
 }
 
 /// Crashes a run at each of its steps.
@@ -217,9 +153,13 @@ pub fn explore(world: &World, plan: &Plan) -> Report {
                 loop {
                     let position = walk.position();
                     if position % plan.threads == worker && given_up.load(Ordering::Relaxed) < 20 {
-                        let phase = phases.get(position as usize).copied();
                         let explorer = Explorer { world, plan, run, report, given_up };
-                        explorer.step(&walk, phase.unwrap_or(Phase::Close));
+                        // The end is one of the places, and no step.
+                        match phases.get(position as usize) {
+                            Some(None) => {}
+                            Some(Some(phase)) => explorer.step(&walk, *phase),
+                            None => explorer.step(&walk, Phase::Close),
+                        }
                     }
                     if !walk.advance() {
                         break;
@@ -246,11 +186,18 @@ struct Explorer<'a> {
 impl Explorer<'_> {
     fn step(&self, walk: &crate::disk::Walk, phase: Phase) {
         let position = walk.position();
+        let rarely = random_of(self.plan.seed, position, u64::MAX - 1).random_bool(ELSEWHERE);
+        let images_per_step = match self.plan.course.focus() {
+            None => self.plan.images_per_step,
+            Some((focus, times)) if focus == phase => times * self.plan.images_per_step,
+            Some(_) if rarely => self.plan.images_per_step,
+            Some(_) => return,
+        };
         let all: &[Survival] = if walk.is_quiet() { &[Survival::Nothing] } else { &Survival::ALL };
         for (kind, survival) in all.iter().enumerate() {
             let n_images = match survival {
                 Survival::Nothing | Survival::Everything => 1,
-                _ => self.plan.images_per_step,
+                _ => images_per_step,
             };
             for number in 0..n_images {
                 let variant = (kind as u64) << 32 | u64::from(number);
@@ -260,6 +207,7 @@ impl Explorer<'_> {
                 self.image(&disk, phase, &what, position, &mut random);
             }
         }
+        *self.report.lock().expect("no thread panicked").steps.entry(phase).or_default() += 1;
         let mut random = random_of(self.plan.seed, position, u64::MAX);
         if random.random_bool(self.plan.nested_share) {
             let disk = walk.killed(&mut random);

@@ -2,6 +2,7 @@
 //! errors of the disk, a clock that jumps; all of it from one seed, against a model
 //! that is a plain map.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
@@ -32,6 +33,32 @@ pub struct Lived {
     pub jumps: u64,
     /// Turns that took longer than they should.
     pub slow: u64,
+}
+
+impl Lived {
+    /// Adds another.
+    pub fn add(&mut self, other: &Self) {
+        self.acknowledged += other.acknowledged;
+        self.repeated += other.repeated;
+        self.refused += other.refused;
+        self.crashes += other.crashes;
+        self.restarts += other.restarts;
+        self.errors += other.errors;
+        self.jumps += other.jumps;
+        self.slow += other.slow;
+    }
+}
+
+impl fmt::Display for Lived {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { acknowledged, repeated, refused, crashes, restarts, errors, jumps, slow } = self;
+        write!(
+            f,
+            "{acknowledged} acknowledged, {repeated} repeated, {refused} refused, {crashes} \
+             crashes, {restarts} restarts, {errors} failing steps, {jumps} jumps of the clock, \
+             {slow} slow turns"
+        )
+    }
 }
 
 /// Longer than any turn takes unless something waits for nothing.

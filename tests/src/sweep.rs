@@ -17,15 +17,18 @@ use rand::{Rng, SeedableRng};
 use crate::disk::{Errno, Failed, Fault, Happened, Kind, SimDisk, Survival};
 use crate::explore::{Claim, Driver, EPOCH_MS, Got, Truth, Tuning, World, random_command, recover};
 
-/// Longer than anything takes that fails at once.
-const SLOW: Duration = Duration::from_secs(4);
+/// Commands that are sent after the failure at most: enough for some segments more.
+const AFTER: u64 = 40;
+
+/// Longer than anything takes that fails at once, on however busy a machine.
+const SLOW: Duration = Duration::from_secs(20);
 
 /// How much to try.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
     /// What everything random follows from.
     pub seed: u64,
-    /// Commands of each run.
+    /// Commands of each run, if nothing fails; after a failure at most 40 are left.
     pub commits: u64,
     /// The first step that fails, and by how much the next is further.
     pub first: u64,
@@ -40,6 +43,8 @@ pub struct Plan {
 pub struct Report {
     /// Runs.
     pub runs: u64,
+    /// Steps of which each failed once in one run and for ever in another.
+    pub steps: u64,
     /// Steps that failed, by kind.
     pub faults: BTreeMap<Kind, u64>,
     /// Commands that were acknowledged.
@@ -56,8 +61,9 @@ pub struct Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { runs, faults, acknowledged, unknown, not_logged, images, failures } = self;
-        writeln!(f, "{runs} runs, steps that failed: {faults:?}")?;
+        let Self { runs, steps, faults, acknowledged, unknown, not_logged, images, failures } =
+            self;
+        writeln!(f, "{steps} steps, {runs} runs, steps that failed: {faults:?}")?;
         writeln!(f, "{acknowledged} acknowledged, {unknown} unknown, {not_logged} not logged")?;
         write!(f, "{images} images in the end; broken: {}", failures.len())
     }
@@ -78,8 +84,9 @@ pub fn sweep(world: &World, plan: &Plan) -> Report {
                     }
                     let one = OneRun { world, plan, nth, report: &report };
                     let met = [false, true].map(|sticky| one.run(sticky));
-                    if met == [false, false] {
-                        end.fetch_min(nth, Ordering::Relaxed);
+                    match met {
+                        [false, false] => drop(end.fetch_min(nth, Ordering::Relaxed)),
+                        _ => report.lock().expect("no thread panicked").steps += 1,
                     }
                 }
             };
@@ -153,6 +160,9 @@ impl OneRun<'_> {
         }
         let mut refused = 0;
         while *left > 0 && refused < 40 {
+            if *left > AFTER && !driver.disk().failed().is_empty() {
+                *left = AFTER;
+            }
             let sent = random_command("main", driver.now_ms(), random);
             let got = self.timed(&format!("{sent:?}"), || driver.submit_new(&sent));
             let mut report = self.report.lock().expect("no thread panicked");

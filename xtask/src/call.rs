@@ -14,7 +14,7 @@ pub(crate) struct Call {
     /// What a person types: the program above may be a path.
     name: &'static str,
     arguments: Vec<String>,
-    variables: Vec<(&'static str, String)>,
+    variables: Vec<(String, String)>,
     directory: PathBuf,
 }
 
@@ -49,8 +49,8 @@ impl Call {
     }
 
     /// Sets an environment variable.
-    pub(crate) fn variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.variables.push((name, value.into()));
+    pub(crate) fn variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.variables.push((name.into(), value.into()));
         self
     }
 

@@ -8,6 +8,7 @@
 
 mod call;
 mod demo;
+mod sabotage;
 mod setup;
 mod test;
 mod torture;
@@ -26,7 +27,10 @@ usage: cargo xtask <task>
   test          formatting, lints, documentation, and every test
   torture --hours N
                 crashes, failures, rot, kills and full disks for about N hours, and one
-                table of what was tried";
+                table of what was tried
+  sabotage [--only NAME...]
+                takes out one safeguard after the other, in a copy of the last commit, and
+                demands that the test named for it in tests/sabotage/expected.txt fails";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -36,6 +40,10 @@ fn main() -> ExitCode {
         ["demo", "--once"] => Workspace::find().and_then(|it| demo::run(&it, demo::End::Once)),
         ["test"] => Workspace::find().and_then(|it| test::run(&it)),
         ["torture", "--hours", hours] => Workspace::find().and_then(|it| torture::run(&it, hours)),
+        ["sabotage"] => Workspace::find().and_then(|it| sabotage::run(&it, &[])),
+        ["sabotage", "--only", names @ ..] if !names.is_empty() => {
+            Workspace::find().and_then(|it| sabotage::run(&it, names))
+        }
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use chancery::clock::{Clock, Manual};
 use chancery::engine::{App, CommandRequest, Engine, Error, Progressed, Submitted, Upload};
 use chancery::lane::Health;
@@ -17,7 +18,7 @@ use serde_json::{Value as Json, json};
 use uuid::{Builder, Uuid};
 
 use super::truth::{Claim, Sent, Truth};
-use super::world::{Tuning, World};
+use super::world::{CHANGING, Tuning, World};
 use crate::disk::SimDisk;
 use crate::rig::name;
 use crate::text;
@@ -182,10 +183,22 @@ impl Driver {
     /// # Errors
     /// What the engine says.
     pub fn deploy(&self, app: &str, guest: &str) -> Result<(), String> {
-        let upload = Upload::Bytes(self.world.guest(guest));
+        self.deploy_bytes(app, guest, self.world.guest(guest))
+    }
+
+    /// Deploys a version of a module that does nothing, under its own name.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn deploy_version(&self, app: &str, version: u8) -> Result<(), String> {
+        self.deploy_bytes(app, CHANGING, self.world.version(version))
+    }
+
+    fn deploy_bytes(&self, app: &str, module: &str, bytes: Bytes) -> Result<(), String> {
         self.disk.mark("+deploy");
         let deployed = self.on(app).and_then(|app| {
-            let deployed = self.runtime.block_on(app.deploy(&name(guest), upload));
+            let upload = Upload::Bytes(bytes);
+            let deployed = self.runtime.block_on(app.deploy(&name(module), upload));
             deployed.map_err(|error| chain_of(&error))
         });
         self.disk.mark("-deploy");
@@ -230,7 +243,13 @@ impl Driver {
 
     /// Sends commands, all at once, and waits for all of them.
     pub fn submit(&self, sent: &[Sent]) -> Vec<Got> {
+        self.submit_while(sent, || ())
+    }
+
+    /// As [`Driver::submit`], doing something between sending and waiting.
+    pub fn submit_while(&self, sent: &[Sent], act: impl FnOnce()) -> Vec<Got> {
         let submitted: Vec<_> = sent.iter().map(|sent| self.begin(sent)).collect();
+        act();
         let waited = sent.iter().zip(submitted).map(|(sent, submitted)| {
             let submitted = submitted?;
             let progressed =

@@ -86,14 +86,16 @@ impl fmt::Display for Phase {
     }
 }
 
-/// For each step, what it belongs to. A crash is counted with the step that it keeps
-/// from happening.
+/// For each step, what it belongs to; none if it changes nothing: a crash there is one
+/// at the next step. A crash is counted with the step that it keeps from happening.
 #[must_use]
-pub fn phases(steps: &[Happened]) -> Vec<Phase> {
+pub fn phases(steps: &[Happened]) -> Vec<Option<Phase>> {
     let mut marks: Vec<Phase> = Vec::new();
-    let mut phases: Vec<Phase> = Vec::with_capacity(steps.len());
+    let mut phases: Vec<Option<Phase>> = Vec::with_capacity(steps.len());
     // Where the round before ended: the witness is written then.
     let mut round_end = 0;
+    // Whether what the directory of the log has not synced is a removal.
+    let mut removed = false;
     for (index, step) in steps.iter().enumerate() {
         let phase = match step {
             Happened::Mark(mark) => {
@@ -102,29 +104,42 @@ pub fn phases(steps: &[Happened]) -> Vec<Phase> {
                 } else if mark.starts_with('-') {
                     marks.pop();
                 }
-                marks.last().copied().unwrap_or(Phase::Round)
+                None
             }
+            Happened::Did { kind, .. } if !kind.changes() => None,
             Happened::Did { kind, path, .. } => {
-                let by_path = Phase::of_path(*kind, path);
+                let by_path = match Phase::of_path(*kind, path) {
+                    Phase::Seal if removed && *kind == Kind::SyncDirectory => Phase::Trim,
+                    by_path => by_path,
+                };
+                match (by_path, kind) {
+                    (Phase::Trim, Kind::Remove) => removed = true,
+                    (Phase::Trim, Kind::SyncDirectory) => removed = false,
+                    _ => {}
+                }
                 let is_new = *kind == Kind::Create && by_path == Phase::Seal;
                 if is_new && marks.is_empty() {
                     // What led to it: the seal of the segment before.
                     for phase in phases.iter_mut().skip(round_end) {
-                        if *phase == Phase::Round {
-                            *phase = Phase::Seal;
+                        if *phase == Some(Phase::Round) {
+                            *phase = Some(Phase::Seal);
                         }
                     }
                 }
                 if path.ends_with("witness") && *kind == Kind::Write {
                     round_end = index + 1;
                 }
-                let is_own = matches!(by_path, Phase::Checkpoint | Phase::Index | Phase::Trim);
-                match marks.last() {
+                Some(match (marks.last(), by_path) {
                     // Beside a checkpoint, what leads to it and follows from it.
-                    Some(Phase::Checkpoint) if by_path == Phase::Seal => by_path,
-                    Some(phase) if !is_own => *phase,
-                    _ => by_path,
-                }
+                    (Some(Phase::Checkpoint), Phase::Seal) => by_path,
+                    // A segment that has become old, before it can go.
+                    (Some(Phase::Trim), Phase::Seal | Phase::Round) => Phase::Seal,
+                    // The index forgets what is trimmed.
+                    (Some(Phase::Trim), _) => Phase::Trim,
+                    (_, Phase::Checkpoint | Phase::Index | Phase::Trim) => by_path,
+                    (Some(marked), _) => *marked,
+                    (None, _) => by_path,
+                })
             }
         };
         phases.push(phase);

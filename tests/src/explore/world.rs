@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,10 +10,14 @@ use chancery::engine::Settings;
 use chancery::wasm;
 
 use crate::disk::SimDisk;
-use crate::guest;
+use crate::{guest, guest_version};
 
 /// The guests that are deployed.
 const GUESTS: [&str; 2] = ["probe", "bank"];
+
+/// The guest that comes in versions, for deployments: a small one. No command of it
+/// is sent.
+pub(super) const CHANGING: &str = "hostile";
 
 /// How long things are kept by runs that let go of them.
 const RETAINED: Duration = Duration::from_secs(5);
@@ -24,7 +28,8 @@ pub struct World {
     /// Where guests run.
     pub host: Arc<wasm::Host>,
     guests: BTreeMap<&'static str, Bytes>,
-    _compiled: Vec<Arc<wasm::Module>>,
+    /// The host forgets what nobody uses.
+    compiled: Arc<Mutex<BTreeMap<Bytes, Arc<wasm::Module>>>>,
 }
 
 /// What differs between runs, within what an operator may set.
@@ -49,14 +54,35 @@ impl World {
         let host = wasm::Host::new(wasm::Settings::default()).expect("a host");
         let guests: BTreeMap<_, _> =
             GUESTS.into_iter().map(|name| (name, Bytes::from(guest(name)))).collect();
+        let world = Self { host, guests, compiled: Arc::default() };
+        world.guests.values().for_each(|bytes| world.compile(bytes));
+        world
+    }
+
+    /// The bytes of a version of the guest that changes.
+    ///
+    /// # Panics
+    /// If it does not load.
+    #[must_use]
+    pub fn version(&self, version: u8) -> Bytes {
+        let bytes = Bytes::from(guest_version(CHANGING, version));
+        self.compile(&bytes);
+        bytes
+    }
+
+    /// Compiles what is not compiled, and keeps it.
+    fn compile(&self, bytes: &Bytes) {
+        let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        if compiled.contains_key(bytes) {
+            return;
+        }
         // A small stack may not do for a guest that starts.
-        let compiled = std::thread::scope(|scope| {
-            let load =
-                || guests.values().map(|bytes| host.load(bytes).expect("it loads")).collect();
+        let module = std::thread::scope(|scope| {
+            let load = || self.host.load(bytes).expect("it loads");
             let builder = std::thread::Builder::new().stack_size(16 << 20);
             builder.spawn_scoped(scope, load).expect("a thread").join().expect("compiled")
         });
-        Self { host, guests, _compiled: compiled }
+        compiled.insert(bytes.clone(), module);
     }
 
     /// The bytes of a guest.
