@@ -36,11 +36,11 @@ fn i5_an_event_that_may_not_be_recorded_fails_its_command_and_nothing_is_kept() 
     assert_eq!(problem["details"]["errors"][0]["pointer"], json!("/number"));
     failed(&app, json!({ "type": "checked" }), "invalid-event");
 
-    assert_eq!(app.ask("notes", &json!(null)), json!([]), "what they had noted is gone");
+    assert_eq!(app.ask("notes", &json!({})), json!([]), "what they had noted is gone");
     let fits = json!({ "type": "checked", "data": { "number": 10 }, "note": "kept" });
     let receipt = app.command("emit", &fits).expect(200);
     assert_eq!(receipt["events"][0]["position"], json!(1), "no position was used up");
-    assert_eq!(app.ask("notes", &json!(null))[0]["key"], json!("kept"));
+    assert_eq!(app.ask("notes", &json!({}))[0]["key"], json!("kept"));
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn events_of_a_rejection_and_of_a_trial_are_checked_as_well() {
 fn commands_do_not_write_what_a_projection_derives() {
     let server = Server::start();
     let app = follower(&server);
-    let problem = app.command("trespass", &json!(null)).expect(500);
+    let problem = app.command("trespass", &json!({})).expect(500);
     assert_eq!(problem["code"], json!("foreign-table"), "{problem}");
     assert!(problem["detail"].as_str().is_some_and(|it| it.contains("`counts`")), "{problem}");
 }

@@ -21,7 +21,7 @@ fn orders_say_what_follows_from_what() {
     let lamps =
         json!({ "product": "lamp", "name": "Desk lamp", "price_cents": 250, "quantity": 3 });
     assert_eq!(app.succeed("add-stock", &lamps)["available"], json!(3));
-    let audit = app.ask("audit", &json!(null));
+    let audit = app.ask("audit", &json!({}));
     assert_eq!((&audit["is_sound"], &audit["orders"]), (&json!(true), &json!(0)), "{audit}");
     let unknown = app.query("order", &json!({ "order": "1" })).expect(409);
     assert_eq!(unknown["code"], json!("unknown-order"));
@@ -41,7 +41,7 @@ fn sales_are_a_module_of_their_own() {
     let plan = app.send("PUT", "/modules/sales?check=true", &wasm, &guest("sales")).expect(200);
     assert_eq!(names(&plan["plan"]["projections"]["added"]), ["sales-by-product"], "{plan}");
     app.deploy("sales");
-    assert_eq!(app.ask("sales", &json!(null)), json!([]));
+    assert_eq!(app.ask("sales", &json!({})), json!([]));
     let owners = app.get("/tables").expect(200);
     let owner = |table: &str| {
         let tables = owners["tables"].as_array().expect("tables");

@@ -31,7 +31,7 @@ use serde_json::json;
 
 pub use commands::{AddStock, PayOrder, PlaceOrder, add_stock, pay_order, place_order};
 pub use events::{Ended, Placed, Step};
-pub use queries::{Audit, OrderOf, ProductAudit, audit, order, summary};
+pub use queries::{Audit, AuditOf, OrderOf, ProductAudit, audit, order, summary};
 pub use reactions::{ask_payment, release, reserve, ship};
 pub use steps::{Of, cancel_unpaid, release_stock, reserve_stock, ship_order, take_payment};
 pub use summary::{SUMMARIES, Summary, SummaryStep};

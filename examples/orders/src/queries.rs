@@ -33,6 +33,10 @@ pub fn summary(snapshot: &Snapshot, input: OrderOf) -> Result<Summary, Rejection
     SUMMARIES.get(snapshot, &input.order).ok_or_else(|| unknown_order(&input.order))
 }
 
+/// Asks whether all is as it should be.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct AuditOf {}
+
 /// Whether all is as it should be.
 #[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Audit {
@@ -82,7 +86,7 @@ struct Ordered {
 /// # Errors
 ///
 /// Never; the type is that of every handler.
-pub fn audit(snapshot: &Snapshot, (): ()) -> Result<Audit, Rejection> {
+pub fn audit(snapshot: &Snapshot, AuditOf {}: AuditOf) -> Result<Audit, Rejection> {
     let mut by_status = BTreeMap::new();
     let mut ordered: BTreeMap<String, Ordered> = BTreeMap::new();
     let mut faults = Vec::new();

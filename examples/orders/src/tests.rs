@@ -6,8 +6,8 @@ use chancery_sdk::testing::{Given, given};
 use serde_json::json;
 
 use super::{
-    Audit, Of, OrderOf, Orders, PayOrder, Payment, PlaceOrder, STOCK, SUMMARIES, Status, Step,
-    Stock, audit, cancel_unpaid, order, pay_order, place_order, release_stock, reserve_stock,
+    Audit, AuditOf, Of, OrderOf, Orders, PayOrder, Payment, PlaceOrder, STOCK, SUMMARIES, Status,
+    Step, Stock, audit, cancel_unpaid, order, pay_order, place_order, release_stock, reserve_stock,
     ship_order, summary, take_payment,
 };
 
@@ -41,7 +41,7 @@ fn status(given: &Given, number: &str) -> Status {
 
 #[track_caller]
 fn sound(given: &Given) -> Audit {
-    let audit = given.query(audit, ()).expect("anybody may ask");
+    let audit = given.query(audit, AuditOf {}).expect("anybody may ask");
     assert!(audit.is_sound, "{audit:#?}");
     audit
 }
@@ -137,7 +137,7 @@ fn steps_that_come_too_late_or_twice_change_nothing() {
         let mut given = lamps(5).when(place_order, order_of("1", 2, payment)).given();
         let ended = given.clone().follow().wait_ms(DAY_MS);
         let end = status(&ended, "1");
-        let rows = ended.query(audit, ()).expect("anybody may ask");
+        let rows = ended.query(audit, AuditOf {}).expect("anybody may ask");
         let ended = ended
             .when(reserve_stock, of("1"))
             .then_ok(&end)

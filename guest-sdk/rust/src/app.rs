@@ -2,7 +2,7 @@
 
 mod follow;
 
-pub use follow::{Begin, On, ProjectionEntry, ReactionEntry};
+pub use follow::{Begin, On, Project, ProjectionEntry, React, ReactionEntry};
 
 use std::fmt;
 

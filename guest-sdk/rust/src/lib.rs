@@ -37,8 +37,8 @@ pub mod testing;
 mod value;
 
 pub use app::{
-    App, Begin, CommandEntry, Declare, Definition, EventEntry, Handler, On, ProjectionEntry,
-    QueryEntry, ReactionEntry, TableDeclaration, TableEntry,
+    App, Begin, CommandEntry, Declare, Definition, EventEntry, Handler, On, Project,
+    ProjectionEntry, QueryEntry, React, ReactionEntry, TableDeclaration, TableEntry,
 };
 pub use codec::{Codec, CodecError, Json, Pack, Packed};
 pub use command::{Command, NewCommand, QueryRequest};

@@ -79,6 +79,10 @@ fn change(view: &mut View, product: &str, how: impl FnOnce(&mut ProductSales)) {
     SALES.put(view, product, &sales);
 }
 
+/// Asks what all products came to.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct SalesOf {}
+
 /// A product and what it came to.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Line {
@@ -94,7 +98,7 @@ pub struct Line {
 /// # Errors
 ///
 /// Never; the type is that of every handler.
-pub fn sales(snapshot: &Snapshot, (): ()) -> Result<Vec<Line>, Rejection> {
+pub fn sales(snapshot: &Snapshot, SalesOf {}: SalesOf) -> Result<Vec<Line>, Rejection> {
     Ok(SALES.scan(snapshot).rows().map(|(product, sales)| Line { product, sales }).collect())
 }
 

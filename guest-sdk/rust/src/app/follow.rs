@@ -17,7 +17,7 @@ pub struct ProjectionEntry {
     /// Its tables, with their indexes.
     pub tables: fn() -> Vec<TableDeclaration>,
     /// What is done with which events.
-    pub on: &'static [On<fn(&mut View, Event<String>) -> Result<(), Rejection>>],
+    pub on: &'static [On<Project>],
 }
 
 /// A reaction: commands that follow from events.
@@ -30,8 +30,14 @@ pub struct ReactionEntry {
     /// Where it begins when it is new.
     pub from: Begin,
     /// What follows from which events.
-    pub on: &'static [On<fn(&Snapshot, Event<String>) -> Result<Vec<NewCommand>, Rejection>>],
+    pub on: &'static [On<React>],
 }
+
+/// Folds an event, whose data are JSON text, into a projection's tables.
+pub type Project = fn(&mut View, Event<String>) -> Result<(), Rejection>;
+
+/// Says what follows from an event, whose data are JSON text.
+pub type React = fn(&Snapshot, Event<String>) -> Result<Vec<NewCommand>, Rejection>;
 
 /// Where a new reaction begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

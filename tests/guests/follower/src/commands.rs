@@ -32,7 +32,10 @@ pub(crate) fn emit(tx: &mut Transaction, input: Emit) -> Result<String, Rejectio
 }
 
 /// Writes a table that a projection derives.
-pub(crate) fn trespass(tx: &mut Transaction, (): ()) -> Result<(), Rejection> {
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct Trespass {}
+
+pub(crate) fn trespass(tx: &mut Transaction, Trespass {}: Trespass) -> Result<(), Rejection> {
     COUNTS.put(tx, "trespassed", &1);
     Ok(())
 }
@@ -115,7 +118,11 @@ pub(crate) fn cancel(tx: &mut Transaction, timer: String) -> Result<bool, Reject
     Ok(tx.cancel_timer(&timer))
 }
 
-pub(crate) fn notes(snapshot: &Snapshot, (): ()) -> Result<Vec<Note>, Rejection> {
+/// All notes.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct NotesOf {}
+
+pub(crate) fn notes(snapshot: &Snapshot, NotesOf {}: NotesOf) -> Result<Vec<Note>, Rejection> {
     Ok(NOTES.scan(snapshot).values().collect())
 }
 
