@@ -12,9 +12,9 @@
 //! - [`record`]: the bytes of the log, without I/O.
 //! - [`log`]: where rounds of records are kept, and what that promises.
 //! - [`wasm`]: modules: checking, compiling and calling them within limits.
-//! - [`schema`]: inputs checked against JSON Schemas.
+//! - [`schema`]: inputs and events checked against JSON Schemas.
 //! - [`modules`]: uploaded modules, on disk and compiled.
-//! - [`catalog`]: which module owns which command, query and table.
+//! - [`catalog`]: which module owns which command, query, table and handler of events.
 //! - [`snapshot`]: the published state, and past ones still held.
 //! - [`checkpoint`]: the state on disk, in two generations.
 //! - [`index`]: ids and places of entries, on disk.

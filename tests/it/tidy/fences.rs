@@ -39,9 +39,20 @@ const FENCES: &[(&str, &[&str], &str)] = &[
     ("rustix", &["disk"], "how much room there is"),
     (
         "serde_json",
-        &["backup", "catalog", "cli", "http", "lane", "schema", "transaction", "wasm/manifest"],
+        &[
+            "backup",
+            "catalog",
+            "cli",
+            "http",
+            "lane",
+            "schema",
+            "transaction",
+            "wasm/call",
+            "wasm/manifest",
+            "wasm/outcome",
+        ],
         "JSON is read where it means something: manifests, rows of the catalog, schemas, \
-         rejections, what clients send and see. Elsewhere it is text",
+         rejections, the metadata of events, what clients send and see. Elsewhere it is text",
     ),
     (
         "sha2",
