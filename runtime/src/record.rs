@@ -89,6 +89,7 @@ mod entry;
 mod erase;
 mod frame;
 mod outcome;
+mod parts;
 mod round;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -103,6 +104,7 @@ use crate::value::{ChangeSet, Event, Failure, Hash, History, Key, Name, Sequence
 
 pub use self::erase::erase;
 pub use self::frame::header;
+pub use self::parts::Parts;
 pub use self::round::{decode, encode, find_entry, find_outcome, peek};
 
 /// The version of the layout that this server writes, and the only one it reads.

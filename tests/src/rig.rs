@@ -328,6 +328,8 @@ fn open(
         storage: Box::new(log.clone()),
         base: None,
         index: None,
+        archive: None,
+        postings: None,
         modules: Arc::new(modules.expect("modules")),
         slot: directory.path().join("running"),
         clock: Clock::system(),
