@@ -9,6 +9,7 @@ mod command;
 mod deploy;
 mod erase;
 mod error;
+mod events;
 mod gates;
 mod opening;
 mod query;
@@ -27,6 +28,7 @@ pub use backup::BackedUp;
 pub use command::{CommandRequest, DryRun, Progressed, ReceiptPage, Submitted};
 pub use deploy::{Deployment, Upload};
 pub use error::{Error, suggest};
+pub use events::Wanted;
 pub use opening::{Progress, Stage};
 pub use query::{Answer, QueryRequest};
 pub use table::{PageOf, RowPage, TableInfo};
@@ -276,6 +278,11 @@ impl Engine {
             let left = deadline.saturating_sub(self.clock.elapsed());
             app.lane().close(left);
         }
+    }
+
+    /// Ends the answers that follow events, which would go on for ever.
+    pub fn let_go(&self) {
+        self.apps().iter().for_each(|app| app.events().let_go());
     }
 
     /// An app by its name.
