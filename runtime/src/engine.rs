@@ -15,6 +15,7 @@ mod opening;
 mod query;
 mod room;
 mod table;
+mod trace;
 mod upkeep;
 
 use std::io;
@@ -31,6 +32,7 @@ pub use error::{Error, suggest};
 pub use events::Wanted;
 pub use opening::{Progress, Stage};
 pub use query::{Answer, QueryRequest};
+pub use trace::{Trace, TraceItem, Traced};
 pub use table::{PageOf, RowPage, TableInfo};
 
 use gates::Gates;

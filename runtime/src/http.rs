@@ -29,6 +29,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod trace_tree;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -151,6 +152,7 @@ pub fn router(engine: Arc<Engine>, settings: Settings, clock: Clock) -> Router {
         )
         .route("/v1/apps/{app}/events", get(events::list))
         .route("/v1/apps/{app}/events/{position}", get(events::show))
+        .route("/v1/apps/{app}/trace/{id}", get(trace_tree::show))
         .route("/v1/apps/{app}/tables", get(tables::list))
         .route("/v1/apps/{app}/tables/{table}", delete(tables::drop_table).get(tables::rows))
         .route("/v1/apps/{app}/tables/{table}/{*key}", get(tables::value))
