@@ -20,6 +20,7 @@
 //! An idle lane has no threads: executor and committer start when there is
 //! something to do and end after a while without.
 
+pub mod advance;
 mod committer;
 mod deploy;
 pub mod erase;
@@ -40,6 +41,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+pub use advance::{Expected, Prepared};
 pub use error::Error;
 pub use execute::try_command;
 pub use flight::{Answer, Flight};

@@ -255,6 +255,7 @@ impl LaneRig {
             act,
             admitted: None,
             keep: Some(keep),
+            prepared: None,
         };
         self.answer(submission).await
     }
@@ -310,7 +311,7 @@ pub fn submission(id: Uuid, command: &str, input: &Json) -> Submission {
         causation_id: None,
         metadata: "{}".into(),
     });
-    Submission { id, windowed: true, fingerprint, act, admitted: None, keep: None }
+    Submission { id, windowed: true, fingerprint, act, admitted: None, keep: None, prepared: None }
 }
 
 fn open(

@@ -118,7 +118,15 @@ impl App {
             metadata: request.metadata,
         };
         let act = Act::Command(command);
-        let submission = Submission { id, windowed: true, fingerprint, act, admitted, keep: None };
+        let submission = Submission {
+            id,
+            windowed: true,
+            fingerprint,
+            act,
+            admitted,
+            keep: None,
+            prepared: None,
+        };
         match self.lane().submit(submission)? {
             Ticket::Flying { flight, replayed } => Ok(Submitted::Flying { flight, replayed }),
             Ticket::Settled(sequence) => self.settled(id, sequence),
