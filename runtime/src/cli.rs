@@ -29,9 +29,9 @@ mod restore;
 mod serve;
 mod shell;
 mod tables;
-mod trace;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod verify;
 mod version;
 

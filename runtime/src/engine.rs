@@ -6,6 +6,7 @@
 mod app;
 mod backup;
 mod command;
+mod consumers;
 mod deploy;
 mod erase;
 mod error;
@@ -27,13 +28,14 @@ use std::time::Duration;
 pub use app::{App, At};
 pub use backup::BackedUp;
 pub use command::{CommandRequest, DryRun, Progressed, ReceiptPage, Submitted};
+pub use consumers::{Batch, CONSUMERS_MAX};
 pub use deploy::{Deployment, Upload};
 pub use error::{Error, suggest};
 pub use events::Wanted;
 pub use opening::{Progress, Stage};
 pub use query::{Answer, QueryRequest};
-pub use trace::{Trace, TraceItem, Traced};
 pub use table::{PageOf, RowPage, TableInfo};
+pub use trace::{Trace, TraceItem, Traced};
 
 use gates::Gates;
 use opening::{Apps, Opening};

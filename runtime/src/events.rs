@@ -9,6 +9,7 @@
 //! This module knows nothing of who reads.
 
 mod candidates;
+mod consumer;
 mod fill;
 mod filter;
 mod reading;
@@ -22,6 +23,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::watch;
 
+pub use self::consumer::Consumer;
 pub use self::fill::{FillError, fill, postings_of};
 pub use self::filter::Filter;
 pub use self::recent::Recent;
@@ -64,6 +66,14 @@ pub enum Error {
         round: u64,
         /// Where.
         source: Damage,
+    },
+    /// The row of a consumer is not one that is written.
+    #[error("consumer `{name}` cannot be read: {reason}; put it anew")]
+    Consumer {
+        /// Whose.
+        name: String,
+        /// What is wrong.
+        reason: String,
     },
     /// It is in none of the places where it should be.
     #[error("event {position} is not where it should be; `chancery verify` tells what is missing")]

@@ -13,6 +13,7 @@ mod backup;
 mod body;
 mod code;
 mod commands;
+mod consumers;
 mod envelope;
 mod events;
 mod guard;
@@ -150,6 +151,13 @@ pub fn router(engine: Arc<Engine>, settings: Settings, clock: Clock) -> Router {
                 .get(commands::show)
                 .delete(commands::erase),
         )
+        .route("/v1/apps/{app}/consumers", get(consumers::list))
+        .route(
+            "/v1/apps/{app}/consumers/{consumer}",
+            get(consumers::show).put(consumers::put).delete(consumers::remove),
+        )
+        .route("/v1/apps/{app}/consumers/{consumer}/fetch", post(consumers::fetch))
+        .route("/v1/apps/{app}/consumers/{consumer}/ack", post(consumers::acknowledge))
         .route("/v1/apps/{app}/events", get(events::list))
         .route("/v1/apps/{app}/events/{position}", get(events::show))
         .route("/v1/apps/{app}/trace/{id}", get(trace_tree::show))

@@ -3,6 +3,7 @@
 
 mod backup;
 mod concurrency;
+mod consumers;
 mod deploy;
 mod disk_full;
 mod events;

@@ -114,6 +114,22 @@ pub enum Error {
         /// The last.
         last: Position,
     },
+    /// The app has no such consumer.
+    #[error("app `{app}` has no consumer `{name}`{}", did_you_mean(.suggestion.as_deref()))]
+    UnknownConsumer {
+        /// Of which app.
+        app: Name,
+        /// What was asked for.
+        name: String,
+        /// The nearest name.
+        suggestion: Option<String>,
+    },
+    /// As many consumers as there may be.
+    #[error("this app has {max} consumers, as many as it may have; remove one that is not needed")]
+    TooManyConsumers {
+        /// The limit.
+        max: usize,
+    },
     /// Nothing has this correlation.
     #[error(
         "nothing is known to have the correlation id `{id}`; it is the id of a command, or what its \

@@ -103,6 +103,8 @@ codes! {
         "The table has no such key" "look at another key, or at a later sequence"
     UNKNOWN_EVENT: "unknown-event" NOT_FOUND No
         "There is no such event" "ask for one from `first` to `last`"
+    UNKNOWN_CONSUMER: "unknown-consumer" NOT_FOUND No
+        "The app has no such consumer" "create it with `PUT`, or use the `suggestion`"
     UNKNOWN_TRACE: "unknown-trace" NOT_FOUND No
         "Nothing has this correlation id" "ask for the id of the command that began the chain, or its `correlation_id`"
     UNKNOWN_RECEIPT: "unknown-receipt" NOT_FOUND No
@@ -168,6 +170,8 @@ codes! {
         "The module cannot be beside the others" "rename, remove or adopt what `detail` names"
     TOO_MANY_APPS: "too-many-apps" CONFLICT No
         "The server has as many apps as it may have" "use another server"
+    TOO_MANY_CONSUMERS: "too-many-consumers" CONFLICT No
+        "The app has as many consumers as it may have" "remove one that is not needed"
     BACKUP_EXISTS: "backup-exists" CONFLICT No
         "There is a backup of this name" "choose another name, or none"
 

@@ -193,7 +193,7 @@ fn typed(media_type: &'static str, mut response: Response) -> Response {
     response
 }
 
-fn take_filter(params: &mut Params) -> Result<Filter, Problem> {
+pub(super) fn take_filter(params: &mut Params) -> Result<Filter, Problem> {
     let mut types = Vec::new();
     while let Some(pattern) = params.parsed::<Pattern>("type")? {
         types.push(pattern);
@@ -206,7 +206,7 @@ fn take_filter(params: &mut Params) -> Result<Filter, Problem> {
 }
 
 /// Takes `after`: a position, or the last that there is now.
-fn take_after(app: &App, params: &mut Params) -> Result<Option<Position>, Problem> {
+pub(super) fn take_after(app: &App, params: &mut Params) -> Result<Option<Position>, Problem> {
     match params.parsed::<After>("after")? {
         Some(After::Last) => Ok(Some(app.events().last())),
         Some(After::Event(position)) => Ok(Some(position)),

@@ -53,6 +53,10 @@ impl From<Error> for Problem {
             Error::UnknownEvent { first, last, .. } => {
                 Self::new(code::UNKNOWN_EVENT, detail).with("first", first.0).with("last", last.0)
             }
+            Error::UnknownConsumer { suggestion, .. } => {
+                Self::new(code::UNKNOWN_CONSUMER, detail).suggestion(suggestion)
+            }
+            Error::TooManyConsumers { .. } => Self::new(code::TOO_MANY_CONSUMERS, detail),
             Error::UnknownTrace { .. } => Self::new(code::UNKNOWN_TRACE, detail),
             Error::EventsGone { first, .. } => {
                 Self::new(code::EVENTS_GONE, detail).with("first", first.0)
