@@ -184,7 +184,7 @@ fn what_cannot_be_read_is_refused_with_what_to_do() {
 
 #[test]
 fn who_follows_is_told_when_there_is_no_more_and_then_what_is_new() {
-    let (server, app) = shop(3);
+    let (mut server, app) = shop(3);
     let mut following = Following::start(&server, "?after=1", None);
     let names: Vec<_> = (0..3).map(|_| following.frame().expect("a frame").name).collect();
     assert_eq!(names, ["stock.low", "order.placed", "$caught-up"]);
@@ -199,8 +199,9 @@ fn who_follows_is_told_when_there_is_no_more_and_then_what_is_new() {
     assert_eq!(filtered.frame().expect("a frame").data["position"], 5);
     // At the end of the server the answers end, and are taken up by the next.
     let id = filtered.id.clone();
-    let server = server.restart();
+    assert_eq!(server.terminate(), Some(0), "it does not wait for who follows");
     while following.frame().is_some() {}
+    let server = server.restart();
     emit(&server.app(), "new.two", None, 6);
     let mut again = Following::start(&server, "?type=new.*", Some(&id));
     let frame = again.frame().expect("a frame");
@@ -209,7 +210,7 @@ fn who_follows_is_told_when_there_is_no_more_and_then_what_is_new() {
 
 /// Reads events 1 to `last` as many times as connections it takes, and tells whether
 /// each came once.
-fn read_all(server: &Server, last: u64, reader: u64, written: &AtomicU64) {
+fn read_all(server: &Server, last: u64, reader: u64) {
     let mut random = StdRng::seed_from_u64(reader);
     let (mut id, mut next) = (None, 1);
     while next <= last {
@@ -228,10 +229,8 @@ fn read_all(server: &Server, last: u64, reader: u64, written: &AtomicU64) {
             assert_eq!(frame.data["previous"], next - 1);
             (next, left) = (next + 1, left - 1);
             if reader % 3 == 2 && random.random_bool(0.02) {
-                // It lags behind those who write, and then some.
-                let seen = written.load(Ordering::Relaxed);
+                // Now and then it lags behind those who write.
                 std::thread::sleep(Duration::from_millis(random.random_range(0..20)));
-                assert!(seen <= last);
             }
         }
         id = Some(following.id);
@@ -245,8 +244,8 @@ fn a_hundred_readers_see_every_event_once_while_they_are_written() {
     let written = AtomicU64::new(0);
     std::thread::scope(|scope| {
         for reader in 0..READERS {
-            let (server, written) = (&server, &written);
-            scope.spawn(move || read_all(server, last, reader, written));
+            let server = &server;
+            scope.spawn(move || read_all(server, last, reader));
         }
         for _writer in 0..4 {
             let (app, written) = (&app, &written);

@@ -30,7 +30,7 @@ fn shape(trace: &Json) -> Vec<(u64, String)> {
 
 #[test]
 fn a_trace_is_the_tree_of_what_followed() {
-    let server = Server::start();
+    let mut server = Server::start();
     let app = server.app();
     app.deploy("probe");
     let (first, placed) = emit(&app, None, None, "order.placed");
@@ -64,6 +64,7 @@ fn a_trace_is_the_tree_of_what_followed() {
     let unknown = app.get("/trace/nothing");
     assert_eq!((unknown.status, unknown.code()), (404, "unknown-trace".to_owned()));
     // The same after a restart, and for people.
+    assert_eq!(server.terminate(), Some(0));
     let server = server.restart();
     assert_eq!(shape(&server.app().get(&format!("/trace/{chain}")).expect(200)), tree);
     let url = format!("http://{}", server.address());

@@ -41,12 +41,14 @@ impl<'a> Reading<'a> {
         if let Some(event) = self.events.recent().newest(position) {
             return Ok(event);
         }
-        if let Some(event) = self.archived(position)? {
+        // Where the archive ends cannot be told if its last file is damaged: what the
+        // log has can be read all the same.
+        if let Ok(Some(event)) = self.archived(position) {
             return Ok(event);
         }
         match self.logged(position) {
-            // Trimmed between the two looks.
-            Err(Error::Receipt(receipts::Error::Trimmed { .. })) => {}
+            // Not there, or trimmed between the two looks.
+            Err(Error::Receipt(receipts::Error::Trimmed { .. }) | Error::Missing { .. }) => {}
             found => return found,
         }
         self.archived(position)?.ok_or(Error::Missing { position })

@@ -126,6 +126,19 @@ impl Postings {
         open::open(disk, directory, history)
     }
 
+    /// Opens the postings in a directory to look at them, and touches nothing; none if
+    /// there are none. What opening them would remove is named.
+    ///
+    /// # Errors
+    /// [`Error::UnknownFormat`], [`Error::Failed`].
+    pub fn examine(
+        disk: Arc<dyn Disk>,
+        directory: &Path,
+        history: History,
+    ) -> Result<Option<Opened>, Error> {
+        open::examine(disk, directory, history)
+    }
+
     fn with(home: Option<Home>, chain: Chain) -> Self {
         Self { home, runs: RwLock::new(Arc::new(chain)), writing: Mutex::default() }
     }

@@ -1,7 +1,7 @@
 //! Opening postings: what is there, what a crash left, what cannot be used.
 
 use std::cmp::Reverse;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::super::layout::Kind;
@@ -18,6 +18,36 @@ pub(super) fn open(
 ) -> Result<Opened, Error> {
     disk::create_directories(&*disk, directory).map_err(failed(directory, "create"))?;
     let home = Home { disk, directory: directory.into(), history };
+    let (chain, left, set_aside) = look(&home)?;
+    let gone: Vec<_> = left.iter().chain(set_aside.iter().map(|aside| &aside.path)).collect();
+    for path in &gone {
+        home.disk.remove(path).map_err(home.failed(path, "remove"))?;
+    }
+    if !gone.is_empty() {
+        let synced = home.disk.sync_directory(directory);
+        synced.map_err(home.failed(directory, "sync"))?;
+    }
+    Ok(Opened { postings: Postings::with(Some(home), chain), set_aside })
+}
+
+/// The same, and touches nothing; none if there are no postings.
+pub(super) fn examine(
+    disk: Arc<dyn Disk>,
+    directory: &Path,
+    history: History,
+) -> Result<Option<Opened>, Error> {
+    if !disk.exists(directory).map_err(failed(directory, "find"))? {
+        return Ok(None);
+    }
+    let home = Home { disk, directory: directory.into(), history };
+    let (chain, _, set_aside) = look(&home)?;
+    // Nothing can be added to these.
+    Ok(Some(Opened { postings: Postings::with(None, chain), set_aside }))
+}
+
+/// What is to be used, what a crash left, and what cannot be used.
+fn look(home: &Home) -> Result<(Chain, Vec<PathBuf>, Vec<SetAside>), Error> {
+    let (directory, history) = (home.directory.as_path(), home.history);
     let (mut runs, mut left, mut set_aside) = (Vec::new(), Vec::new(), Vec::new());
     for path in home.disk.list(directory).map_err(failed(directory, "list"))? {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -54,13 +84,5 @@ pub(super) fn open(
             set_aside.push(SetAside { path: run.path().into(), why });
         }
     }
-    let gone: Vec<_> = left.iter().chain(set_aside.iter().map(|aside| &aside.path)).collect();
-    for path in &gone {
-        home.disk.remove(path).map_err(home.failed(path, "remove"))?;
-    }
-    if !gone.is_empty() {
-        let synced = home.disk.sync_directory(directory);
-        synced.map_err(home.failed(directory, "sync"))?;
-    }
-    Ok(Opened { postings: Postings::with(Some(home), chain), set_aside })
+    Ok((chain, left, set_aside))
 }
