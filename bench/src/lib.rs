@@ -14,6 +14,7 @@
 
 mod bank;
 mod disk;
+pub mod events;
 pub mod growth;
 mod load;
 pub mod machine;

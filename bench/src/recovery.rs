@@ -121,26 +121,26 @@ fn open_some_times(plan: &Plan, settings: &Settings) -> anyhow::Result<Spread> {
 }
 
 /// An engine with one app.
-struct Opened {
+pub(crate) struct Opened {
     engine: Engine,
-    app: Arc<App>,
+    pub(crate) app: Arc<App>,
 }
 
 impl Opened {
-    fn new(settings: &Settings) -> anyhow::Result<Self> {
+    pub(crate) fn new(settings: &Settings) -> anyhow::Result<Self> {
         let engine = Engine::open(settings.clone(), Clock::system())?;
         let (app, _) = engine.create(&"main".parse()?)?;
         Ok(Self { engine, app })
     }
 
-    async fn deploy(self) -> anyhow::Result<Self> {
+    pub(crate) async fn deploy(self) -> anyhow::Result<Self> {
         let module = Upload::Bytes(chancery_tests::guest("probe").into());
         self.app.deploy(&"probe".parse()?, module).await?;
         Ok(self)
     }
 
     /// Submits so many commands, many at one time.
-    async fn submit(
+    pub(crate) async fn submit(
         &self,
         number: usize,
         command: impl Fn(usize) -> (&'static str, Json),
@@ -186,7 +186,7 @@ impl Opened {
         Ok(())
     }
 
-    fn close(self) {
+    pub(crate) fn close(self) {
         self.engine.close(PATIENCE);
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::events::Pages;
 use crate::growth::Growth;
 use crate::machine::Machine;
 use crate::point_query::{PointQuery, Side};
@@ -27,6 +28,8 @@ pub struct Report {
     pub growth: Option<Growth>,
     /// How long a start takes.
     pub recovery: Option<Recovery>,
+    /// What a page of events costs.
+    pub events: Option<Pages>,
 }
 
 impl fmt::Display for Report {
@@ -55,8 +58,11 @@ impl fmt::Display for Report {
         if let Some(growth) = &self.growth {
             growth.fmt(f)?;
         }
-        match &self.recovery {
-            Some(recovery) => recovery.fmt(f),
+        if let Some(recovery) = &self.recovery {
+            recovery.fmt(f)?;
+        }
+        match &self.events {
+            Some(events) => events.fmt(f),
             None => Ok(()),
         }
     }

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chancery_bench::{Plan, growth, point_query, recovery, transfer};
+use chancery_bench::{Plan, events, growth, point_query, recovery, transfer};
 
 fn plan() -> Plan {
     Plan {
@@ -53,4 +53,14 @@ fn opening_what_was_closed() {
     let recovery = recovery::run(&plan(), 500, 12_000).unwrap();
     assert!(recovery.replay_ms.min > 0.0, "{recovery:?}");
     assert!(recovery.log_mib > 0.0 && recovery.checkpoint_mib > 1.0, "{recovery:?}");
+}
+
+#[test]
+fn pages_of_events_are_what_was_written() {
+    let pages = events::run(&plan(), 3_000).unwrap();
+    assert_eq!(pages.rows.len(), 3);
+    for row in pages.rows {
+        assert!(row.page_us.iter().all(|spread| spread.min > 0.0), "{row:?}");
+    }
+    assert!(pages.postings_mib > 0.1);
 }

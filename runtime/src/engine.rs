@@ -6,14 +6,17 @@
 mod app;
 mod backup;
 mod command;
+mod consumers;
 mod deploy;
 mod erase;
 mod error;
+mod events;
 mod gates;
 mod opening;
 mod query;
 mod room;
 mod table;
+mod trace;
 mod upkeep;
 
 use std::io;
@@ -25,11 +28,14 @@ use std::time::Duration;
 pub use app::{App, At};
 pub use backup::BackedUp;
 pub use command::{CommandRequest, DryRun, Progressed, ReceiptPage, Submitted};
+pub use consumers::{Batch, CONSUMERS_MAX};
 pub use deploy::{Deployment, Upload};
 pub use error::{Error, suggest};
+pub use events::Wanted;
 pub use opening::{Progress, Stage};
 pub use query::{Answer, QueryRequest};
 pub use table::{PageOf, RowPage, TableInfo};
+pub use trace::{Trace, TraceItem, Traced};
 
 use gates::Gates;
 use opening::{Apps, Opening};
@@ -276,6 +282,11 @@ impl Engine {
             let left = deadline.saturating_sub(self.clock.elapsed());
             app.lane().close(left);
         }
+    }
+
+    /// Ends the answers that follow events, which would go on for ever.
+    pub fn let_go(&self) {
+        self.apps().iter().for_each(|app| app.events().let_go());
     }
 
     /// An app by its name.

@@ -13,6 +13,7 @@ use std::collections::{HashMap, VecDeque};
 use uuid::Uuid;
 
 use crate::checkpoint::Checkpoint;
+use crate::events::Recent;
 use crate::ids::{Ids, Seen, time_of};
 use crate::index;
 use crate::log::{self, Log, Progress, Start, Storage, Tail};
@@ -38,6 +39,8 @@ pub struct Recovered {
     pub ids: Ids,
     /// Where entries after the base are.
     pub places: Places,
+    /// What is to be indexed of their events.
+    pub recent: Recent,
     /// How often the process died while a command ran, by its id.
     pub attempts: HashMap<Uuid, u32>,
     /// The last round.
@@ -119,6 +122,7 @@ pub fn recover(
         unfinished: replay.unfinished,
         ids: replay.ids,
         places: replay.places,
+        recent: replay.recent,
         attempts: replay.attempts,
         tail: opened.tail,
         floor_ms: replay.floor_ms,
@@ -186,6 +190,7 @@ struct Replay {
     unfinished: VecDeque<Entry>,
     ids: Ids,
     places: Places,
+    recent: Recent,
     attempts: HashMap<Uuid, u32>,
     floor_ms: u64,
     time_ms: u64,
@@ -204,6 +209,7 @@ impl Replay {
                 unfinished: VecDeque::new(),
                 ids: Ids::default(),
                 places: Places::after(Sequence(0)),
+                recent: Recent::after(Sequence(0)),
                 attempts: HashMap::new(),
                 floor_ms: 0,
                 time_ms: 0,
@@ -218,6 +224,7 @@ impl Replay {
             unfinished: VecDeque::new(),
             ids: Ids::default(),
             places: Places::after(start.entry),
+            recent: Recent::after(start.entry),
             attempts: attempts.into_iter().map(|attempt| (attempt.id, attempt.count)).collect(),
             floor_ms: start.floor_ms,
             time_ms: start.time_ms,
@@ -266,6 +273,7 @@ impl Replay {
         let seen = Seen { sequence: entry.sequence, fingerprint: entry.fingerprint };
         self.ids.insert(entry.id, time_of(entry.id), seen);
         self.places.add_entry(entry.sequence, entry.id, round);
+        self.recent.entry(&entry);
         // What the checkpoint has executed already waits for nothing.
         if entry.sequence > self.state.sequence() {
             self.unfinished.push_back(entry);
@@ -276,6 +284,7 @@ impl Replay {
     fn outcome(&mut self, round: u64, outcome: &Outcome) -> Result<(), String> {
         self.outcome = outcome.sequence;
         self.places.add_outcome(outcome, round);
+        self.recent.outcome(outcome);
         if outcome.sequence <= self.state.sequence() {
             return Ok(());
         }

@@ -148,7 +148,15 @@ impl App {
             metadata: request.metadata,
         };
         let act = Act::Command(command);
-        let submission = Submission { id, windowed: true, fingerprint, act, admitted, keep: None };
+        let submission = Submission {
+            id,
+            windowed: true,
+            fingerprint,
+            act,
+            admitted,
+            keep: None,
+            prepared: None,
+        };
         let ticket = self.lane().submit(submission)?;
         self.submitted(id, ticket)
     }

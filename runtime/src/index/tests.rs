@@ -5,6 +5,7 @@ mod crash;
 mod damage;
 mod figures;
 mod machine;
+mod postings;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -10,7 +10,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::Shared;
-use super::execute::{Executed, Stop};
+use super::advance;
+use super::execute::{Executed, Stop, failure};
 use super::flight::Flight;
 use super::inbox::Pending;
 use super::poison::{ATTEMPTS_MAX, Slot};
@@ -112,7 +113,7 @@ impl Shared {
             }
             let executed = self.execute(&mut executor, base, &catalog, &pending);
             let finished = executed.and_then(|executed| self.finish(&pending, executed));
-            if !matches!(pending.entry.act, Act::Command(_) | Act::Erase { .. }) {
+            if changes_modules(&pending.entry.act) {
                 // Modules may have gone; their instances go back to the pool.
                 executor.live.clear();
             }
@@ -260,6 +261,8 @@ impl Shared {
             Act::Remove { module } => self.execute_remove(base, catalog, entry, module),
             Act::DropTable { table } => self.execute_drop(base, catalog, entry, table),
             Act::Erase { sequence } => self.execute_erase(base, entry, *sequence),
+            Act::Advance { .. } => Ok(advance::execute(&base, pending.prepared.as_ref())),
+            Act::Projection { name, .. } => Ok(unknown_projection(name)),
         }
     }
 
@@ -267,7 +270,7 @@ impl Shared {
     /// round is durable, together or not at all (I5).
     fn finish(&self, pending: &Pending, executed: Executed) -> Result<(), Stop> {
         let entry = &pending.entry;
-        let redeployed = !matches!(entry.act, Act::Command(_) | Act::Erase { .. });
+        let redeployed = changes_modules(&entry.act);
         let outcome = Arc::new(executed.into_outcome(entry));
         if let Verdict::Failed(Failure { code, message, .. }) = &outcome.verdict {
             // The client is told; whoever runs the server wants to know as well.
@@ -335,6 +338,16 @@ impl Shared {
 fn next_step(state: &State, entry: &Entry, outcome: &Outcome) -> Result<Step, Stop> {
     let step = step_of(state, entry.sequence, entry.time_ms, outcome);
     step.ok_or_else(|| Stop("internal error: events have a gap".to_owned()))
+}
+
+/// Whether an entry may change which modules and tables there are.
+fn changes_modules(act: &Act) -> bool {
+    matches!(act, Act::Deploy(_) | Act::Remove { .. } | Act::DropTable { .. })
+}
+
+fn unknown_projection(name: &Name) -> Executed {
+    let message = format!("no module has a projection `{name}`");
+    Executed::rejected(None, failure("unknown-projection", message, None))
 }
 
 fn bytes_of(outcome: &Outcome) -> usize {

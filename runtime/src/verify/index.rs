@@ -9,10 +9,11 @@ use uuid::Uuid;
 use super::{Desk, Effect, Error, Finding, without_file};
 use crate::disk::Disk;
 use crate::ids::time_of;
+use crate::index::postings::Postings;
 use crate::index::{self, Index, Place};
 use crate::log::Segments;
 use crate::log::segments::Limits;
-use crate::value::Sequence;
+use crate::value::{History, Sequence};
 
 const REMOVE: &str =
     "remove it while the server is stopped: a start makes the index again from the log";
@@ -81,7 +82,50 @@ pub(super) fn check(
         desk.checked(&path, format!("up to entry {last}"), None);
     }
     compared.index = is_whole.then_some(index);
+    check_postings(disk, app, history, desk)?;
     Ok(compared)
+}
+
+/// What is indexed of events: each page by itself.
+fn check_postings(
+    disk: &Arc<dyn Disk>,
+    app: &Path,
+    history: History,
+    desk: &mut Desk<'_>,
+) -> Result<(), Error> {
+    let opened = match Postings::examine(Arc::clone(disk), &app.join("postings"), history) {
+        Ok(Some(opened)) => opened,
+        Ok(None) => return Ok(()),
+        Err(error @ index::Error::UnknownFormat { .. }) => {
+            found(&error, REMOVE, Effect::Refuses, desk);
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    for aside in opened.set_aside {
+        let (file, what) = (aside.path, aside.why);
+        let (place, remedy, effect) = (None, NOTHING.to_owned(), Effect::GoesOn);
+        desk.found(Finding { file, place, what, remedy, effect });
+    }
+    let mut damaged = Vec::new();
+    for error in opened.postings.check(&mut |_| {
+        desk.read(4096);
+        ControlFlow::Continue(())
+    }) {
+        match &error {
+            index::Error::Failed { .. } => return Err(error.into()),
+            index::Error::Damaged { path, .. } | index::Error::UnknownFormat { path, .. } => {
+                damaged.push(path.clone());
+            }
+            index::Error::NotNext { .. } => {}
+        }
+        found(&error, REMOVE, Effect::GoesOn, desk);
+    }
+    let whole = opened.postings.files().into_iter();
+    for (path, last) in whole.filter(|(path, _)| !damaged.contains(path)) {
+        desk.checked(&path, format!("events up to entry {last}"), None);
+    }
+    Ok(())
 }
 
 fn found(error: &index::Error, remedy: &str, effect: Effect, desk: &mut Desk<'_>) {

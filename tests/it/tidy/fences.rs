@@ -43,6 +43,7 @@ const FENCES: &[(&str, &[&str], &str)] = &[
             "backup",
             "catalog",
             "cli",
+            "events",
             "http",
             "lane",
             "schema",
@@ -63,7 +64,7 @@ const FENCES: &[(&str, &[&str], &str)] = &[
     ("strsim", &["engine/error"], "the nearest name"),
     (
         "tokio",
-        &["cli/serve", "engine", "http", "lane", "server", "snapshot"],
+        &["cli/serve", "engine", "events", "http", "lane", "server", "snapshot"],
         "waiting; below the \
         lane everything is plain functions",
     ),
