@@ -9,6 +9,7 @@ mod cursor;
 mod event;
 mod json;
 mod merge;
+mod new_command;
 mod read;
 mod refusal;
 mod staged;
@@ -18,6 +19,7 @@ mod tests;
 pub use self::cursor::{Cursor, PAGE_BYTES_MAX, PAGE_ROWS_MAX};
 pub use self::event::NewEvent;
 pub use self::json::check_json;
+pub use self::new_command::NewCommand;
 pub use self::read::{Read, View};
 pub use self::refusal::Refusal;
 
@@ -291,6 +293,9 @@ impl Read for Transaction {
         let hidden = read::is_system(table)
             || (self.own_tables_only && !self.context.writable.contains(table));
         let view = if hidden { None } else { self.any_table(table) };
-        view.ok_or_else(|| Refusal::unknown_table(table))
+        view.ok_or_else(|| match self.own_tables_only {
+            true => Refusal::outside_view(table),
+            false => Refusal::unknown_table(table),
+        })
     }
 }

@@ -207,7 +207,7 @@ impl App {
             sequence: entry.sequence,
             time_ms,
             command_id: entry.id,
-            writable: Arc::clone(&deployed.tables),
+            writable: Arc::clone(&deployed.writable),
             limits: self.lane().transaction_limits(),
         };
         let transaction = Transaction::new(snapshot.state.clone(), context);
