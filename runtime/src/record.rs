@@ -90,6 +90,7 @@ mod entry;
 mod erase;
 mod frame;
 mod outcome;
+mod parts;
 mod round;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -106,6 +107,7 @@ use crate::value::{
 
 pub use self::erase::erase;
 pub use self::frame::header;
+pub use self::parts::Parts;
 pub use self::round::{decode, encode, find_entry, find_outcome, peek};
 
 /// The version of the layout that this server writes, and the only one it reads.

@@ -329,6 +329,8 @@ fn open(
         storage: Box::new(log.clone()),
         base: None,
         index: None,
+        archive: None,
+        postings: None,
         modules: Arc::new(modules.expect("modules")),
         slot: directory.path().join("running"),
         clock: Clock::system(),
