@@ -11,6 +11,7 @@ mod erase;
 mod error;
 mod gates;
 mod opening;
+mod projections;
 mod query;
 mod room;
 mod table;
@@ -28,6 +29,7 @@ pub use command::{CommandRequest, DryRun, Progressed, ReceiptPage, Submitted};
 pub use deploy::{Deployment, Upload};
 pub use error::{Error, suggest};
 pub use opening::{Progress, Stage};
+pub use projections::{ProjectionInfo, Standing};
 pub use query::{Answer, QueryRequest};
 pub use table::{PageOf, RowPage, TableInfo};
 
@@ -221,7 +223,7 @@ impl Engine {
             self.apps.insert(name.clone(), Arc::clone(&app));
             self.opening.done(&name);
             if self.closing.load(Ordering::Acquire) {
-                app.lane().close(Duration::ZERO);
+                app.close(Duration::ZERO);
                 break;
             }
         }
@@ -274,7 +276,7 @@ impl Engine {
         self.apps().iter().for_each(|app| app.lane().drain());
         for app in self.apps() {
             let left = deadline.saturating_sub(self.clock.elapsed());
-            app.lane().close(left);
+            app.close(left);
         }
     }
 

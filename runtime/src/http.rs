@@ -22,6 +22,7 @@ mod pages;
 mod params;
 mod prefer;
 mod problem;
+mod projections;
 mod queries;
 mod receipt;
 mod tables;
@@ -142,6 +143,11 @@ pub fn router(engine: Arc<Engine>, settings: Settings, clock: Clock) -> Router {
                 .get(commands::show)
                 .delete(commands::erase),
         )
+        .route("/v1/apps/{app}/projections", get(projections::list))
+        .route("/v1/apps/{app}/projections/{projection}", get(projections::show))
+        .route("/v1/apps/{app}/projections/{projection}/resume", post(projections::resume))
+        .route("/v1/apps/{app}/projections/{projection}/skip", post(projections::skip))
+        .route("/v1/apps/{app}/projections/{projection}/rebuild", post(projections::rebuild))
         .route("/v1/apps/{app}/tables", get(tables::list))
         .route("/v1/apps/{app}/tables/{table}", delete(tables::drop_table).get(tables::rows))
         .route("/v1/apps/{app}/tables/{table}/{*key}", get(tables::value))

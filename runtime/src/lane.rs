@@ -33,6 +33,8 @@ mod inbox;
 mod keeping;
 mod opening;
 mod poison;
+mod projections;
+mod told;
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
@@ -68,6 +70,7 @@ use executor::{Executor, Finished};
 use inbox::{End, Inbox, Phase};
 use opening::{Kept, open_events, open_index};
 use poison::Slot;
+use told::Told;
 
 /// What a lane may use, and how long things take.
 #[derive(Debug, Clone)]
@@ -200,6 +203,7 @@ struct Shared {
     progress: Mutex<Progress>,
     executor: Mutex<Executor>,
     committer: Mutex<Committer>,
+    told: Told,
 }
 
 /// How far execution has come.
@@ -412,6 +416,7 @@ impl Shared {
         };
         self.discard_progress(generation);
         self.fresh.notify_all();
+        self.told.tell();
     }
 
     /// Makes sure that nothing of an old generation is taken for something of
@@ -491,6 +496,7 @@ fn assemble(
         progress: Mutex::new(progress),
         executor: Mutex::new(executor),
         committer: Mutex::new(committer),
+        told: Told::default(),
     }
 }
 
