@@ -134,12 +134,7 @@ impl Build {
     }
 }
 
-fn steer(
-    name: &str,
-    what: &str,
-    client: &Client,
-    output: &mut Output<'_>,
-) -> Result<(), Error> {
+fn steer(name: &str, what: &str, client: &Client, output: &mut Output<'_>) -> Result<(), Error> {
     let request = client.request(Method::POST, &["projections", name, what]);
     let (receipt, answer) = client.read::<Receipt>(request)?;
     if output.for_programs() {
