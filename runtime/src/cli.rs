@@ -17,6 +17,7 @@ mod config;
 mod deploy;
 mod erase;
 mod error;
+mod events;
 mod input;
 mod json;
 mod modules;
@@ -31,6 +32,7 @@ mod shell;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod verify;
 mod version;
 
@@ -68,6 +70,7 @@ Examples:
   chancery command buy-product product=lamp
   chancery query stock-of product=lamp
   chancery commands --status rejected        what was refused, and why
+  chancery events --follow                   what happened, as it happens
   chancery backup                            a copy of the app `main`, while it runs
   chancery verify                            checks all files, while no server runs
 
@@ -117,8 +120,10 @@ enum Command {
     Command(command::Command),
     Commands(commands::Commands),
     Erase(erase::Erase),
+    Events(events::Events),
     Tables(tables::Tables),
     Projections(projections::Projections),
+    Trace(trace::Trace),
     Backup(backup::Backup),
     Restore(restore::Restore),
     Verify(verify::Verify),
@@ -194,8 +199,10 @@ impl Cli {
             Command::Command(command) => command.run(&context(&mut layers)?, output),
             Command::Commands(commands) => commands.run(&context(&mut layers)?.client, output),
             Command::Erase(erase) => erase.run(&context(&mut layers)?.client, output),
+            Command::Events(events) => events.run(&context(&mut layers)?.client, output),
             Command::Tables(tables) => tables.run(&context(&mut layers)?.client, output),
             Command::Projections(it) => it.run(&context(&mut layers)?.client, output),
+            Command::Trace(trace) => trace.run(&context(&mut layers)?.client, output),
             Command::Backup(backup) => backup.run(&context(&mut layers)?.client, output),
             Command::Restore(restore) => restore.run(&mut layers, app, output),
             Command::Verify(verify) => verify.run(&mut layers, app, output),

@@ -9,12 +9,14 @@ mod command;
 mod deploy;
 mod erase;
 mod error;
+mod events;
 mod gates;
 mod opening;
 mod projections;
 mod query;
 mod room;
 mod table;
+mod trace;
 mod upkeep;
 
 use std::io;
@@ -28,10 +30,12 @@ pub use backup::BackedUp;
 pub use command::{CommandRequest, DryRun, Progressed, ReceiptPage, Submitted};
 pub use deploy::{Deployment, Upload};
 pub use error::{Error, suggest};
+pub use events::Wanted;
 pub use opening::{Progress, Stage};
 pub use projections::{ProjectionInfo, Standing};
 pub use query::{Answer, QueryRequest};
 pub use table::{PageOf, RowPage, TableInfo};
+pub use trace::{Trace, TraceItem, Traced};
 
 use gates::Gates;
 use opening::{Apps, Opening};
@@ -278,6 +282,11 @@ impl Engine {
             let left = deadline.saturating_sub(self.clock.elapsed());
             app.close(left);
         }
+    }
+
+    /// Ends the answers that follow events, which would go on for ever.
+    pub fn let_go(&self) {
+        self.apps().iter().for_each(|app| app.events().let_go());
     }
 
     /// An app by its name.

@@ -62,11 +62,10 @@ use crate::receipts::{self, Receipt, Receipts};
 use crate::record::Attempt;
 use crate::recovery::{self, Recovered};
 use crate::snapshot::{Budget, Reaper, Snapshot, Snapshots};
-use crate::state::State;
 use crate::transaction;
 use crate::value::{Name, Sequence, chain_of};
 use committer::Committer;
-use executor::{Executor, Finished};
+use executor::{Executor, Progress};
 use inbox::{End, Inbox, Phase};
 use opening::{Kept, open_events, open_index};
 use poison::Slot;
@@ -204,19 +203,6 @@ struct Shared {
     executor: Mutex<Executor>,
     committer: Mutex<Committer>,
     told: Told,
-}
-
-/// How far execution has come.
-#[derive(Debug)]
-struct Progress {
-    generation: u64,
-    /// The state after the last outcome, durable or not.
-    head: State,
-    catalog: Arc<Catalog>,
-    /// Outcomes that no round has taken.
-    finished: Vec<Finished>,
-    finished_bytes: usize,
-    unshared_bytes: u64,
 }
 
 impl Lane {
@@ -497,13 +483,6 @@ fn assemble(
         executor: Mutex::new(executor),
         committer: Mutex::new(committer),
         told: Told::default(),
-    }
-}
-
-impl Progress {
-    fn at(generation: u64, head: State, catalog: Arc<Catalog>) -> Self {
-        let finished = Vec::new();
-        Self { generation, head, catalog, finished, finished_bytes: 0, unshared_bytes: 0 }
     }
 }
 

@@ -52,7 +52,7 @@ pub(super) struct EndJson<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct FailureJson<'a> {
+pub(super) struct FailureJson<'a> {
     code: &'a str,
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -111,7 +111,7 @@ impl<'a> EndJson<'a> {
 }
 
 impl<'a> FailureJson<'a> {
-    fn of(failure: &'a Failure) -> Self {
+    pub(super) fn of(failure: &'a Failure) -> Self {
         Self {
             code: &failure.code,
             message: &failure.message,

@@ -147,7 +147,12 @@ fn rebuilt_tables_equal_those_that_were_kept_up_whenever_it_is_done() {
         let rounds = times("CHANCERY_REBUILDS", 6);
         let seed = seed();
         let mut random = StdRng::seed_from_u64(seed);
-        let mut rig = tallied(|settings| settings.lane.replace_instance_share = 0.1).await;
+        let mut disk = SimDisk::new();
+        let mut rig = tallied(|settings| {
+            settings.lane.replace_instance_share = 0.1;
+            settings.disk = Arc::new(disk.clone());
+        })
+        .await;
         let (mut version, mut n_commands) = (1, 0);
         for round in 0..rounds as u64 {
             let stop = AtomicBool::new(false);
@@ -174,8 +179,11 @@ fn rebuilt_tables_equal_those_that_were_kept_up_whenever_it_is_done() {
             if random.random_range(0..2) == 0 {
                 rig = match random.random_range(0..2) {
                     0 => rig.restart(),
-                    // Without an orderly end.
-                    _ => rig.open_again(|_| ()),
+                    _ => {
+                        disk = disk.crash(Survival::Mixed, &mut random);
+                        let disk = Arc::new(disk.clone());
+                        rig.open_again(|settings| settings.disk = disk)
+                    }
                 };
             }
             until(&rig, "live", is_live).await;
