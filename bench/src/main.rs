@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chancery_bench::machine::Machine;
 use chancery_bench::report::Report;
-use chancery_bench::{Plan, events, growth, point_query, recovery, serve, transfer};
+use chancery_bench::{Plan, events, growth, point_query, projection, recovery, serve, transfer};
 use clap::{Parser, Subcommand, ValueEnum};
 
 /// Measures Chancery beside what it cannot be faster than.
@@ -43,7 +43,7 @@ struct Arguments {
     /// Rows of the checkpoint for `--only recovery`.
     #[arg(long, default_value_t = 1_000_000)]
     rows: usize,
-    /// Events for `--only events`.
+    /// Events for `--only events` and `--only projection`.
     #[arg(long, default_value_t = 1_000_000)]
     events: usize,
     /// Where the data goes, and whose disk is synced.
@@ -71,6 +71,7 @@ enum Subject {
     Growth,
     Recovery,
     Events,
+    Projection,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -105,9 +106,20 @@ fn main() -> anyhow::Result<()> {
     let recovery = wanted(Subject::Recovery).then(recovery).transpose()?;
     let events = || events::run(&plan, arguments.events);
     let events = wanted(Subject::Events).then(events).transpose()?;
+    let projection = || projection::run(&plan, arguments.events);
+    let projection = wanted(Subject::Projection).then(projection).transpose()?;
     let (rounds, turn_seconds) = (plan.rounds, plan.turn.as_secs_f64());
-    let report =
-        Report { machine, rounds, turn_seconds, point_query, transfer, growth, recovery, events };
+    let report = Report {
+        machine,
+        rounds,
+        turn_seconds,
+        point_query,
+        transfer,
+        growth,
+        recovery,
+        events,
+        projection,
+    };
     match arguments.json {
         true => println!("{}", serde_json::to_string_pretty(&report)?),
         false => print!("{report}"),

@@ -99,7 +99,7 @@ pub fn run(plan: &Plan, commands: usize, rows: usize) -> anyhow::Result<Recovery
     Ok(Recovery { empty_ms, commands, log_mib, replay_ms, rows, checkpoint_mib, write_ms, load_ms })
 }
 
-fn settings(data: &Path) -> Settings {
+pub(crate) fn settings(data: &Path) -> Settings {
     // No checkpoint but the one that is asked for.
     Settings { tended: false, ..Settings::new(data.to_owned()) }
 }
@@ -165,7 +165,7 @@ impl Opened {
         Ok(())
     }
 
-    async fn succeed(&self, name: &str, input: &Json) -> anyhow::Result<()> {
+    pub(crate) async fn succeed(&self, name: &str, input: &Json) -> anyhow::Result<()> {
         let request = CommandRequest {
             id: CommandId::new(uuid::Uuid::now_v7())?,
             name: name.to_owned(),

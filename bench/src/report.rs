@@ -8,6 +8,7 @@ use crate::events::Pages;
 use crate::growth::Growth;
 use crate::machine::Machine;
 use crate::point_query::{PointQuery, Side};
+use crate::projection::Projection;
 use crate::recovery::Recovery;
 use crate::transfer::Transfer;
 
@@ -30,6 +31,8 @@ pub struct Report {
     pub recovery: Option<Recovery>,
     /// What a page of events costs.
     pub events: Option<Pages>,
+    /// How quickly a projection is built.
+    pub projection: Option<Projection>,
 }
 
 impl fmt::Display for Report {
@@ -61,8 +64,11 @@ impl fmt::Display for Report {
         if let Some(recovery) = &self.recovery {
             recovery.fmt(f)?;
         }
-        match &self.events {
-            Some(events) => events.fmt(f),
+        if let Some(events) = &self.events {
+            events.fmt(f)?;
+        }
+        match &self.projection {
+            Some(projection) => projection.fmt(f),
             None => Ok(()),
         }
     }

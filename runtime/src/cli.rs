@@ -23,6 +23,7 @@ mod json;
 mod modules;
 mod output;
 mod problem;
+mod projections;
 mod query;
 mod receipt;
 mod restore;
@@ -122,6 +123,7 @@ enum Command {
     Erase(erase::Erase),
     Events(events::Events),
     Tables(tables::Tables),
+    Projections(projections::Projections),
     Trace(trace::Trace),
     Backup(backup::Backup),
     Restore(restore::Restore),
@@ -200,6 +202,7 @@ impl Cli {
             Command::Erase(erase) => erase.run(&context(&mut layers)?.client, output),
             Command::Events(events) => events.run(&context(&mut layers)?.client, output),
             Command::Tables(tables) => tables.run(&context(&mut layers)?.client, output),
+            Command::Projections(it) => it.run(&context(&mut layers)?.client, output),
             Command::Trace(trace) => trace.run(&context(&mut layers)?.client, output),
             Command::Backup(backup) => backup.run(&context(&mut layers)?.client, output),
             Command::Restore(restore) => restore.run(&mut layers, app, output),

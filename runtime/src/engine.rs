@@ -13,6 +13,7 @@ mod error;
 mod events;
 mod gates;
 mod opening;
+mod projections;
 mod query;
 mod room;
 mod table;
@@ -33,6 +34,7 @@ pub use deploy::{Deployment, Upload};
 pub use error::{Error, suggest};
 pub use events::Wanted;
 pub use opening::{Progress, Stage};
+pub use projections::{ProjectionInfo, Standing};
 pub use query::{Answer, QueryRequest};
 pub use table::{PageOf, RowPage, TableInfo};
 pub use trace::{Trace, TraceItem, Traced};
@@ -227,7 +229,7 @@ impl Engine {
             self.apps.insert(name.clone(), Arc::clone(&app));
             self.opening.done(&name);
             if self.closing.load(Ordering::Acquire) {
-                app.lane().close(Duration::ZERO);
+                app.close(Duration::ZERO);
                 break;
             }
         }
@@ -280,7 +282,7 @@ impl Engine {
         self.apps().iter().for_each(|app| app.lane().drain());
         for app in self.apps() {
             let left = deadline.saturating_sub(self.clock.elapsed());
-            app.lane().close(left);
+            app.close(left);
         }
     }
 

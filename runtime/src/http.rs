@@ -24,6 +24,7 @@ mod pages;
 mod params;
 mod prefer;
 mod problem;
+mod projections;
 mod queries;
 mod receipt;
 mod tables;
@@ -158,6 +159,11 @@ pub fn router(engine: Arc<Engine>, settings: Settings, clock: Clock) -> Router {
         )
         .route("/v1/apps/{app}/consumers/{consumer}/fetch", post(consumers::fetch))
         .route("/v1/apps/{app}/consumers/{consumer}/ack", post(consumers::acknowledge))
+        .route("/v1/apps/{app}/projections", get(projections::list))
+        .route("/v1/apps/{app}/projections/{projection}", get(projections::show))
+        .route("/v1/apps/{app}/projections/{projection}/resume", post(projections::resume))
+        .route("/v1/apps/{app}/projections/{projection}/skip", post(projections::skip))
+        .route("/v1/apps/{app}/projections/{projection}/rebuild", post(projections::rebuild))
         .route("/v1/apps/{app}/events", get(events::list))
         .route("/v1/apps/{app}/events/{position}", get(events::show))
         .route("/v1/apps/{app}/trace/{id}", get(trace_tree::show))

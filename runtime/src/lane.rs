@@ -34,6 +34,8 @@ mod keeping;
 mod known;
 mod opening;
 mod poison;
+mod projections;
+mod told;
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
@@ -61,14 +63,14 @@ use crate::receipts::{self, Receipt, Receipts};
 use crate::record::Attempt;
 use crate::recovery::{self, Recovered};
 use crate::snapshot::{Budget, Reaper, Snapshot, Snapshots};
-use crate::state::State;
 use crate::transaction;
 use crate::value::{Name, Sequence};
 use committer::Committer;
-use executor::{Executor, Finished};
+use executor::{Executor, Progress};
 use inbox::{End, Inbox, Phase};
 use opening::{Kept, open_events, open_index};
 use poison::Slot;
+use told::Told;
 
 /// What a lane may use, and how long things take.
 #[derive(Debug, Clone)]
@@ -201,19 +203,7 @@ struct Shared {
     progress: Mutex<Progress>,
     executor: Mutex<Executor>,
     committer: Mutex<Committer>,
-}
-
-/// How far execution has come.
-#[derive(Debug)]
-struct Progress {
-    generation: u64,
-    /// The state after the last outcome, durable or not.
-    head: State,
-    catalog: Arc<Catalog>,
-    /// Outcomes that no round has taken.
-    finished: Vec<Finished>,
-    finished_bytes: usize,
-    unshared_bytes: u64,
+    told: Told,
 }
 
 impl Lane {
@@ -374,6 +364,7 @@ impl Shared {
         };
         self.discard_progress(generation);
         self.fresh.notify_all();
+        self.told.tell();
     }
 
     /// Makes sure that nothing of an old generation is taken for something of
@@ -453,13 +444,7 @@ fn assemble(
         progress: Mutex::new(progress),
         executor: Mutex::new(executor),
         committer: Mutex::new(committer),
-    }
-}
-
-impl Progress {
-    fn at(generation: u64, head: State, catalog: Arc<Catalog>) -> Self {
-        let finished = Vec::new();
-        Self { generation, head, catalog, finished, finished_bytes: 0, unshared_bytes: 0 }
+        told: Told::default(),
     }
 }
 

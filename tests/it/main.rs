@@ -20,6 +20,7 @@ mod orders;
 mod patience;
 mod poison;
 mod pressure;
+mod projections;
 mod refusals;
 mod retention;
 mod semantics;

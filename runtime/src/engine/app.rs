@@ -19,6 +19,7 @@ use crate::modules::Modules;
 use crate::snapshot::{Reaper, Snapshot, Snapshots};
 use crate::value::{History, Name, Sequence, chain_of};
 use crate::wasm;
+use crate::worker::{Duty, Projections, Worker};
 
 /// How long a read waits for the sequence it asked for.
 const AT_LEAST_WAIT_MAX: Duration = Duration::from_secs(5);
@@ -29,6 +30,8 @@ pub struct App {
     name: Name,
     lane: Lane,
     keeper: Mutex<Keeper>,
+    /// Before what it uses, so that it ends first.
+    worker: Worker,
     pub(super) home: Home,
     /// Here as well, because the keeper is seldom at leisure.
     damages: Damages,
@@ -137,7 +140,9 @@ impl App {
         let (directory, backups) = (directory.to_owned(), settings.backups.clone());
         let home = Home { disk: disk(), directory, backups, backing_up: Mutex::default() };
         let (name, keeper) = (name.clone(), Mutex::new(keeper));
-        Ok(Self { name, lane, keeper, home, damages, clock, gates })
+        let duties: Vec<Box<dyn Duty>> = vec![Box::new(Projections::default())];
+        let worker = Worker::start(name.clone(), lane.clone(), clock.clone(), duties);
+        Ok(Self { name, lane, worker, keeper, home, damages, clock, gates })
     }
 
     /// The app's name.
@@ -165,6 +170,12 @@ impl App {
     #[must_use]
     pub fn damage(&self) -> Vec<String> {
         self.damages.all()
+    }
+
+    /// Closes it: as [`Lane::close`], and nothing is done beside it any more.
+    pub(super) fn close(&self, within: Duration) {
+        self.lane.close(within);
+        self.worker.stop();
     }
 
     /// Its lane.

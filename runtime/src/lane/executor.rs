@@ -11,16 +11,16 @@ use uuid::Uuid;
 
 use super::Shared;
 use super::advance;
-use super::execute::{Executed, Stop, failure};
+use super::execute::{Executed, Stop};
 use super::flight::Flight;
 use super::inbox::Pending;
 use super::poison::{ATTEMPTS_MAX, Slot};
-use crate::catalog::{self, Catalog, Deployed};
+use crate::catalog::{self, Catalog, Deployed, concern_projections};
+use crate::projection::{Instances, Tail};
 use crate::record::{Act, Attempt, Entry, Outcome, Verdict};
 use crate::recovery::step_of;
 use crate::state::{State, Step};
-use crate::value::{ChangeSet, Failure, Hash, Name, chain_of};
-use crate::wasm::Live;
+use crate::value::{ChangeSet, Failure, chain_of};
 
 /// The stack of a thread that runs handlers: the guest's own 2 MiB and room for
 /// the host below it, or a guest's recursion would end the process.
@@ -41,8 +41,23 @@ pub(super) struct Executor {
     attempts: HashMap<Uuid, u32>,
     cautious_until: Option<Duration>,
     generation: u64,
-    /// One live instance for each module, of the version that ran last.
-    pub(super) live: HashMap<Name, (Hash, Live)>,
+    /// Live instances, one for each version of a module that is in use.
+    pub(super) live: Instances,
+    /// The newest events, for projections that have nearly caught up.
+    pub(super) tail: Tail,
+}
+
+/// How far execution has come.
+#[derive(Debug)]
+pub(super) struct Progress {
+    pub(super) generation: u64,
+    /// The state after the last outcome, durable or not.
+    pub(super) head: State,
+    pub(super) catalog: Arc<Catalog>,
+    /// Outcomes that no round has taken.
+    pub(super) finished: Vec<Finished>,
+    pub(super) finished_bytes: usize,
+    pub(super) unshared_bytes: u64,
 }
 
 /// An entry with its outcome.
@@ -54,9 +69,23 @@ pub(super) struct Finished {
     pub(super) step: Step,
 }
 
+impl Progress {
+    pub(super) fn at(generation: u64, head: State, catalog: Arc<Catalog>) -> Self {
+        let finished = Vec::new();
+        Self { generation, head, catalog, finished, finished_bytes: 0, unshared_bytes: 0 }
+    }
+}
+
 impl Executor {
     pub(super) fn new(slot: Slot, attempts: HashMap<Uuid, u32>) -> Self {
-        Self { slot, attempts, cautious_until: None, generation: 0, live: HashMap::new() }
+        Self {
+            slot,
+            attempts,
+            cautious_until: None,
+            generation: 0,
+            live: Instances::default(),
+            tail: Tail::default(),
+        }
     }
 
     pub(super) fn be_cautious(&mut self, now: Duration) {
@@ -86,16 +115,6 @@ impl Executor {
             tracing::warn!(%error, "cannot mark the end as orderly");
         }
     }
-
-    /// The live instance of a module; instances of other versions are dropped.
-    pub(super) fn live(&mut self, deployed: &Deployed) -> &mut Live {
-        let fresh = || (deployed.hash(), deployed.module.instance());
-        let slot = self.live.entry(deployed.name.clone()).or_insert_with(fresh);
-        if slot.0 != deployed.hash() || slot.1.spent() {
-            *slot = fresh();
-        }
-        &mut slot.1
-    }
 }
 
 impl Shared {
@@ -111,8 +130,13 @@ impl Shared {
             if !self.note_running(&mut executor, &pending) {
                 continue;
             }
-            let executed = self.execute(&mut executor, base, &catalog, &pending);
-            let finished = executed.and_then(|executed| self.finish(&pending, executed));
+            let entry = &*pending.entry;
+            let executed = self.execute(&mut executor, base.clone(), &catalog, &pending);
+            let finished = executed.and_then(|executed| {
+                let mut outcome = executed.into_outcome(entry);
+                self.project(&mut executor, &base, &catalog, entry, &mut outcome)?;
+                self.finish(&pending, outcome)
+            });
             if changes_modules(&pending.entry.act) {
                 // Modules may have gone; their instances go back to the pool.
                 executor.live.clear();
@@ -131,6 +155,7 @@ impl Shared {
             if executor.generation != inbox.generation {
                 // Whatever the old instances remember never happened.
                 executor.live.clear();
+                executor.tail.clear();
                 executor.generation = inbox.generation;
             }
             if inbox.is_running()
@@ -262,22 +287,22 @@ impl Shared {
             Act::DropTable { table } => self.execute_drop(base, catalog, entry, table),
             Act::Erase { sequence } => self.execute_erase(base, entry, *sequence),
             Act::Advance { .. } => Ok(advance::execute(&base, pending.prepared.as_ref())),
-            Act::Projection { name, .. } => Ok(unknown_projection(name)),
+            Act::Projection { name, what } => self.execute_steer(base, catalog, entry, name, *what),
         }
     }
 
     /// Applies what was staged to the head state. It becomes visible when its
     /// round is durable, together or not at all (I5).
-    fn finish(&self, pending: &Pending, executed: Executed) -> Result<(), Stop> {
+    fn finish(&self, pending: &Pending, outcome: Outcome) -> Result<(), Stop> {
         let entry = &pending.entry;
-        let redeployed = changes_modules(&entry.act);
-        let outcome = Arc::new(executed.into_outcome(entry));
+        let outcome = Arc::new(outcome);
         if let Verdict::Failed(Failure { code, message, .. }) = &outcome.verdict {
             // The client is told; whoever runs the server wants to know as well.
             let (app, id) = (&self.app, entry.id);
             tracing::warn!(%app, %id, sequence = %entry.sequence, %code, %message, "failed");
         }
-        let catalog = match redeployed {
+        let is_stale = changes_modules(&entry.act) || concern_projections(&outcome.changes);
+        let catalog = match is_stale {
             true => match self.catalog_after(pending, &outcome)? {
                 Some(catalog) => Some(Arc::new(catalog)),
                 None => return Ok(()),
@@ -313,7 +338,10 @@ impl Shared {
         };
         let step = next_step(&state, &pending.entry, outcome)?;
         state.apply(step, &outcome.changes);
-        let mut read = || Catalog::of(&state, &self.modules, &before);
+        let mut read = || match changes_modules(&pending.entry.act) {
+            true => Catalog::of(&state, &self.modules, &before),
+            false => before.with_projections(&state, &self.modules),
+        };
         let is_transient = catalog::Error::is_transient;
         let catalog = self.patiently(pending.generation, "read a module", is_transient, &mut read);
         catalog.map_err(|error| Stop(chain_of(&error)))
@@ -343,11 +371,6 @@ fn next_step(state: &State, entry: &Entry, outcome: &Outcome) -> Result<Step, St
 /// Whether an entry may change which modules and tables there are.
 fn changes_modules(act: &Act) -> bool {
     matches!(act, Act::Deploy(_) | Act::Remove { .. } | Act::DropTable { .. })
-}
-
-fn unknown_projection(name: &Name) -> Executed {
-    let message = format!("no module has a projection `{name}`");
-    Executed::rejected(None, failure("unknown-projection", message, None))
 }
 
 fn bytes_of(outcome: &Outcome) -> usize {
