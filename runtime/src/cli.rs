@@ -30,6 +30,7 @@ mod shell;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod timers;
 mod verify;
 mod version;
 
@@ -117,6 +118,7 @@ enum Command {
     Commands(commands::Commands),
     Erase(erase::Erase),
     Tables(tables::Tables),
+    Timers(timers::Timers),
     Backup(backup::Backup),
     Restore(restore::Restore),
     Verify(verify::Verify),
@@ -193,6 +195,7 @@ impl Cli {
             Command::Commands(commands) => commands.run(&context(&mut layers)?.client, output),
             Command::Erase(erase) => erase.run(&context(&mut layers)?.client, output),
             Command::Tables(tables) => tables.run(&context(&mut layers)?.client, output),
+            Command::Timers(timers) => timers.run(&context(&mut layers)?.client, output),
             Command::Backup(backup) => backup.run(&context(&mut layers)?.client, output),
             Command::Restore(restore) => restore.run(&mut layers, app, output),
             Command::Verify(verify) => verify.run(&mut layers, app, output),

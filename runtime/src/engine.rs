@@ -14,6 +14,7 @@ mod opening;
 mod query;
 mod room;
 mod table;
+mod timers;
 mod upkeep;
 
 use std::io;
@@ -30,6 +31,7 @@ pub use error::{Error, suggest};
 pub use opening::{Progress, Stage};
 pub use query::{Answer, QueryRequest};
 pub use table::{PageOf, RowPage, TableInfo};
+pub use timers::{Pump, TimerPage};
 
 use gates::Gates;
 use opening::{Apps, Opening};

@@ -27,6 +27,7 @@ mod receipt;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod timers;
 mod trace;
 
 use std::sync::Arc;
@@ -145,6 +146,8 @@ pub fn router(engine: Arc<Engine>, settings: Settings, clock: Clock) -> Router {
         .route("/v1/apps/{app}/tables", get(tables::list))
         .route("/v1/apps/{app}/tables/{table}", delete(tables::drop_table).get(tables::rows))
         .route("/v1/apps/{app}/tables/{table}/{*key}", get(tables::value))
+        .route("/v1/apps/{app}/timers", get(timers::list))
+        .route("/v1/apps/{app}/timers/{timer}", get(timers::show).delete(timers::cancel))
         .fallback(guard::unknown_route)
         .method_not_allowed_fallback(guard::method_not_allowed)
         .layer(from_fn_with_state(Arc::clone(&shared), guard::guard))

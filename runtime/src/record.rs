@@ -53,6 +53,8 @@
 //! | 3 remove: module text | empty |
 //! | 4 drop table: table text | empty |
 //! | 5 erase: sequence u64 | empty |
+//! | 8 schedule: due ms u64, then as 1 | as 1 |
+//! | 9 cancel: id of the timer | empty |
 //!
 //! An *unchanged* is a table text, then 1 and a key text, or 2 and a prefix text.
 //!
@@ -65,8 +67,8 @@
 //!
 //! The head of an attempt is an id and the count u32; its body is empty.
 //!
-//! A value is 1 and JSON text, or 2 and bytes. Acts 6 and up are free for
-//! projection swaps, parks, resumes and skips.
+//! A value is 1 and JSON text, or 2 and bytes. Acts 6 and 7 are free for what
+//! projections need.
 //!
 //! # What the checksums promise
 //!
@@ -151,6 +153,37 @@ pub enum Act {
         /// The command's.
         sequence: Sequence,
     },
+    /// Has a command submitted at a time.
+    Schedule(Schedule),
+    /// Takes back a timer that has not fired.
+    Cancel {
+        /// Its id, which would have been its command's.
+        timer: Uuid,
+    },
+}
+
+impl Act {
+    /// The command that it runs, or has run later: what a person could ask to have
+    /// erased.
+    #[must_use]
+    pub fn command(&self) -> Option<&Command> {
+        match self {
+            Self::Command(command) | Self::Schedule(Schedule { command, .. }) => Some(command),
+            _ => None,
+        }
+    }
+
+    /// The same act with a command that was made of its own; the act itself if it has none.
+    #[must_use]
+    pub fn map_command(&self, change: impl FnOnce(&Command) -> Command) -> Self {
+        match self {
+            Self::Command(command) => Self::Command(change(command)),
+            Self::Schedule(Schedule { at_ms, command }) => {
+                Self::Schedule(Schedule { at_ms: *at_ms, command: change(command) })
+            }
+            other => other.clone(),
+        }
+    }
 }
 
 /// A request to change state, as it was accepted.
@@ -174,6 +207,15 @@ pub struct Command {
     pub causation_id: Option<Arc<str>>,
     /// A JSON object.
     pub metadata: Arc<str>,
+}
+
+/// A command that a client wants submitted later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schedule {
+    /// When, in milliseconds since 1970; a time in the past means at once.
+    pub at_ms: u64,
+    /// What is to be submitted.
+    pub command: Command,
 }
 
 /// A module's new version.

@@ -20,5 +20,6 @@ mod shutdown;
 mod snapshots;
 mod stall;
 mod tidy;
+mod timers;
 mod torture;
 mod verify;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::gates::Gates;
-use super::{Error, Progress, Settings, Stage, io_error};
+use super::{Error, Progress, Pump, Settings, Stage, io_error};
 use crate::archive::Archive;
 use crate::checkpoint::Checkpoints;
 use crate::clock::Clock;
@@ -32,6 +32,7 @@ pub struct App {
     pub(super) home: Home,
     /// Here as well, because the keeper is seldom at leisure.
     damages: Damages,
+    pump: Pump,
     pub(super) clock: Clock,
     pub(super) gates: Arc<Gates>,
 }
@@ -127,7 +128,14 @@ impl App {
         let (directory, backups) = (directory.to_owned(), settings.backups.clone());
         let home = Home { disk: disk(), directory, backups, backing_up: Mutex::default() };
         let (name, keeper) = (name.clone(), Mutex::new(keeper));
-        Ok(Self { name, lane, keeper, home, damages, clock, gates })
+        let pump = Pump::new(lane.clone(), Arc::clone(&gates));
+        Ok(Self { name, lane, keeper, home, damages, pump, clock, gates })
+    }
+
+    /// What submits the commands of timers that are due.
+    #[must_use]
+    pub fn pump(&self) -> &Pump {
+        &self.pump
     }
 
     /// The app's name.

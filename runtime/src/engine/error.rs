@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use super::Progress;
 use crate::catalog::Conflict;
 use crate::value::{Failure, Invalid, Name, Sequence};
-use crate::{archive, backup, checkpoint, lane, log, modules, receipts, schema, snapshot, wasm};
+use crate::{
+    archive, backup, checkpoint, lane, log, modules, receipts, schema, snapshot, transaction, wasm,
+};
 
 /// What the engine does not do, and why.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +78,15 @@ pub enum Error {
         /// What was asked for.
         id: uuid::Uuid,
     },
+    /// No timer with that id is waiting.
+    #[error(
+        "no timer {id} is waiting: it has fired, was cancelled, or never was; whether it fired is \
+         in the receipt of the command with that id"
+    )]
+    UnknownTimer {
+        /// What was asked for.
+        id: uuid::Uuid,
+    },
     /// The entry with that id is not a command.
     #[error("{id} is not the id of a command; only commands can be erased")]
     NotErasable {
@@ -88,6 +99,9 @@ pub enum Error {
     /// The input is not JSON, or does not fit.
     #[error("{0}")]
     Input(#[from] schema::Refused),
+    /// A command that cannot be submitted later.
+    #[error("{0}")]
+    Unschedulable(#[from] transaction::Refusal),
     /// The sequence has not been given out.
     #[error("sequence {asked} has not been given out; the last is {last}")]
     Ahead {

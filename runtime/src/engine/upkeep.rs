@@ -17,6 +17,8 @@ use crate::value::chain_of;
 
 /// How often it looks at the room: a fast writer fills some tens of megabytes meanwhile.
 const WATCH_EVERY: Duration = Duration::from_millis(50);
+/// How often it looks for timers that were added.
+const PUMP_EVERY: Duration = Duration::from_millis(20);
 /// How often it looks whether something is due.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// For how many looks it leaves all apps alone after something failed: ten seconds.
@@ -28,7 +30,7 @@ const REST_PERCENT: u32 = 100;
 #[derive(Debug)]
 pub(super) struct Upkeep {
     stop: Arc<AtomicBool>,
-    threads: [thread::Thread; 2],
+    threads: [thread::Thread; 3],
 }
 
 impl Upkeep {
@@ -49,10 +51,11 @@ impl Upkeep {
             stop: Arc::clone(&stop),
         };
         let keeping = Arc::new(keeping);
-        let watching = Arc::clone(&keeping);
+        let (watching, pumping) = (Arc::clone(&keeping), Arc::clone(&keeping));
         let threads = [
             start("chancery-keeper", move || keeping.keep())?,
             start("chancery-watch", move || watching.watch())?,
+            start("chancery-timers", move || pumping.pump())?,
         ];
         Ok(Self { stop, threads })
     }
@@ -90,6 +93,17 @@ impl Keeping {
         while !self.stop.load(Ordering::Relaxed) {
             self.gates.room.look(&*self.disk, &self.data);
             thread::park_timeout(WATCH_EVERY);
+        }
+    }
+
+    /// Has the commands of timers submitted when they are due.
+    fn pump(&self) {
+        while !self.stop.load(Ordering::Relaxed) {
+            let apps = self.apps.upgrade().map(|apps| apps.all()).unwrap_or_default();
+            let waits = apps.iter().filter_map(|app| app.pump().pump(self.clock.wall_ms()));
+            let wait = waits.min().unwrap_or(PUMP_EVERY);
+            drop(apps);
+            thread::park_timeout(wait.min(PUMP_EVERY));
         }
     }
 

@@ -103,6 +103,8 @@ codes! {
         "The table has no such key" "look at another key, or at a later sequence"
     UNKNOWN_RECEIPT: "unknown-receipt" NOT_FOUND No
         "No command with this id is known" "submit the command if it has not been submitted"
+    UNKNOWN_TIMER: "unknown-timer" NOT_FOUND No
+        "No timer with this id is waiting" "ask for the command with this id: it tells whether the timer has fired"
     RECEIPT_GONE: "receipt-gone" GONE No
         "The receipt is not kept any more" "look at the state: it was executed; do not submit it again"
 

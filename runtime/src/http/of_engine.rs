@@ -35,6 +35,8 @@ impl From<Error> for Problem {
             Error::UnknownReceipt { .. } => {
                 Self::new(code::UNKNOWN_RECEIPT, detail).outcome(Outcome::Unknown)
             }
+            Error::UnknownTimer { .. } => Self::new(code::UNKNOWN_TIMER, detail),
+            Error::Unschedulable(_) => Self::new(code::INVALID_REQUEST, detail),
             Error::NotErasable { .. } => {
                 Self::new(code::NOT_ERASABLE, detail).outcome(Outcome::NotLogged)
             }

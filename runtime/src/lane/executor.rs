@@ -14,6 +14,7 @@ use super::execute::{Executed, Stop};
 use super::flight::Flight;
 use super::inbox::Pending;
 use super::poison::{ATTEMPTS_MAX, Slot};
+use super::timers;
 use crate::catalog::{Catalog, Deployed};
 use crate::record::{Act, Attempt, Entry, Outcome, Verdict};
 use crate::recovery::step_of;
@@ -112,7 +113,7 @@ impl Shared {
             }
             let executed = self.execute(&mut executor, base, &catalog, &pending);
             let finished = executed.and_then(|executed| self.finish(&pending, executed));
-            if !matches!(pending.entry.act, Act::Command(_) | Act::Erase { .. }) {
+            if changes_modules(&pending.entry.act) {
                 // Modules may have gone; their instances go back to the pool.
                 executor.live.clear();
             }
@@ -220,16 +221,23 @@ impl Shared {
         let entry = &*pending.entry;
         let died = executor.attempts.get(&entry.id).copied().unwrap_or_default();
         if died >= ATTEMPTS_MAX {
-            return Ok(Executed::poisoned(died));
+            return Ok(self.timer_fired(base, entry, Executed::poisoned(died)));
         }
         match &entry.act {
+            Act::Command(command) if timers::is_gone(&base, entry, command) => {
+                Ok(timers::cancelled())
+            }
             Act::Command(command) => {
-                self.execute_command(executor, base, catalog, pending, command)
+                let before = base.clone();
+                let executed = self.execute_command(executor, base, catalog, pending, command)?;
+                Ok(self.timer_fired(before, entry, executed))
             }
             Act::Deploy(deploy) => self.execute_deploy(base, catalog, entry, deploy),
             Act::Remove { module } => self.execute_remove(base, catalog, entry, module),
             Act::DropTable { table } => self.execute_drop(base, catalog, entry, table),
             Act::Erase { sequence } => self.execute_erase(base, entry, *sequence),
+            Act::Schedule(schedule) => Ok(self.execute_schedule(base, entry, schedule)),
+            Act::Cancel { timer } => Ok(self.execute_cancel(base, entry, *timer)),
         }
     }
 
@@ -237,7 +245,7 @@ impl Shared {
     /// round is durable, together or not at all (I5).
     fn finish(&self, pending: &Pending, executed: Executed) -> Result<(), Stop> {
         let entry = &pending.entry;
-        let redeployed = !matches!(entry.act, Act::Command(_) | Act::Erase { .. });
+        let redeployed = changes_modules(&entry.act);
         let outcome = Arc::new(executed.into_outcome(entry));
         if let Verdict::Failed(Failure { code, message, .. }) = &outcome.verdict {
             // The client is told; whoever runs the server wants to know as well.
@@ -279,6 +287,11 @@ impl Shared {
             self.fresh.notify_one();
         }
     }
+}
+
+/// Whether an entry may change which modules and tables there are.
+fn changes_modules(act: &Act) -> bool {
+    matches!(act, Act::Deploy(_) | Act::Remove { .. } | Act::DropTable { .. })
 }
 
 fn bytes_of(outcome: &Outcome) -> usize {

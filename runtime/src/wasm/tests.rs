@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::{Answered, CallError, CommandCall, Host, Live, Module, QueryCall, Settings};
 use crate::state::{State, Step};
-use crate::transaction::{Context, Limits, Transaction};
+use crate::transaction::{Chain, Context, Limits, Transaction};
 use crate::value::{ChangeSet, Lifecycle, Position, Sequence, TableChanges, Value};
 
 /// Settings with few instances, since each test has a pool of its own.
@@ -84,6 +84,7 @@ fn execute(live: &mut Live) -> Result<Value, CallError> {
         command_id: command.id,
         writable: Arc::new(module.manifest().tables.keys().cloned().collect::<BTreeSet<_>>()),
         limits: Limits::default(),
+        chain: Chain::default(),
     };
     let transaction = Transaction::new(deployed(module), context);
     let executed = live.execute(transaction, &command);

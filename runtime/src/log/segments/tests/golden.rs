@@ -124,6 +124,8 @@ fn told_entry(entry: &Entry) -> String {
         Act::Remove { module } => format!("remove {module}"),
         Act::DropTable { table } => format!("drop {table}"),
         Act::Erase { sequence } => format!("erase {sequence}"),
+        Act::Schedule(schedule) => format!("schedule {} {:?}", schedule.at_ms, schedule.command),
+        Act::Cancel { timer } => format!("cancel {timer}"),
     };
     let Entry { sequence, id, time_ms, erased, .. } = entry;
     format!("entry {sequence}, id {id}, time {time_ms}, erased {erased}, {act}")
