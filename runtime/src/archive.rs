@@ -28,7 +28,7 @@
 //! | 8 | length of the head u64 |
 //! | 16 | length of the body u64, also after it was erased |
 //! | 24 | SHA-256 of the body, also after it was erased |
-//! | head | position u64, id, sequence u64, time ms u64, command id, type text, optional module text, optional module hash |
+//! | head | position u64, id, sequence u64, time ms u64, command id, type text, optional module text, optional module hash, depth u32 |
 //! | body | optional subject text, data text, correlation text, optional causation text |
 //!
 //! An event whose body was erased before it came here has length 0 and a hash of zeros,
@@ -89,6 +89,8 @@ pub struct Archived {
     pub module: Option<Name>,
     /// The version of that module.
     pub module_hash: Option<Hash>,
+    /// How many reactions and timers led to that entry, one after another.
+    pub depth: u32,
     /// The rest; none if it was erased.
     pub body: Option<Body>,
 }

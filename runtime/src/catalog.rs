@@ -1,4 +1,4 @@
-//! Which module owns which command, query and table of an app.
+//! Which module owns which command, query, table, projection and reaction of an app.
 //!
 //! The truth is three system tables, changed only by entries of the log; a
 //! catalog is what they say as of one sequence, with the compiled modules and
@@ -10,7 +10,7 @@ mod rows;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-pub use plan::{Conflict, Delta, Plan, TablePlan};
+pub use plan::{Conflict, Delta, Plan, ProjectionPlan, TablePlan};
 pub use rows::{ModuleRow, TableRow, table_names};
 pub(crate) use rows::{read_modules, read_versions};
 
@@ -26,6 +26,8 @@ pub struct Catalog {
     modules: BTreeMap<Name, Arc<Deployed>>,
     commands: HashMap<Name, Arc<Deployed>>,
     queries: HashMap<Name, Arc<Deployed>>,
+    projections: BTreeMap<Name, Arc<Deployed>>,
+    reactions: BTreeMap<Name, Arc<Deployed>>,
     tables: BTreeMap<Name, TableRow>,
 }
 
@@ -40,10 +42,16 @@ pub struct Deployed {
     pub module: Arc<wasm::Module>,
     /// When and by which entry it was deployed.
     pub row: ModuleRow,
-    /// The tables it may write.
+    /// The tables it owns.
     pub tables: Arc<BTreeSet<Name>>,
+    /// Those of them that its commands may write: the ones of no projection.
+    pub writable: Arc<BTreeSet<Name>>,
     commands: HashMap<Name, Schema>,
     queries: HashMap<Name, Schema>,
+    /// Of the events that have one.
+    events: HashMap<Arc<str>, Schema>,
+    /// The tables of each projection.
+    views: BTreeMap<Name, Arc<BTreeSet<Name>>>,
 }
 
 /// Why a catalog cannot be had.
@@ -109,6 +117,12 @@ impl Catalog {
         for query in deployed.queries.keys() {
             self.queries.insert(query.clone(), Arc::clone(&deployed));
         }
+        for projection in deployed.manifest().projections.keys() {
+            self.projections.insert(projection.clone(), Arc::clone(&deployed));
+        }
+        for reaction in deployed.manifest().reactions.keys() {
+            self.reactions.insert(reaction.clone(), Arc::clone(&deployed));
+        }
         self.modules.insert(deployed.name.clone(), deployed);
     }
 
@@ -122,6 +136,18 @@ impl Catalog {
     #[must_use]
     pub fn query(&self, name: &str) -> Option<&Arc<Deployed>> {
         self.queries.get(name)
+    }
+
+    /// The module that declares a projection.
+    #[must_use]
+    pub fn projection(&self, name: &str) -> Option<&Arc<Deployed>> {
+        self.projections.get(name)
+    }
+
+    /// The module that declares a reaction.
+    #[must_use]
+    pub fn reaction(&self, name: &str) -> Option<&Arc<Deployed>> {
+        self.reactions.get(name)
     }
 
     /// A module by its name.
@@ -145,6 +171,16 @@ impl Catalog {
         self.queries.keys()
     }
 
+    /// All projections by name, each with the module that declares it.
+    pub fn projections(&self) -> impl Iterator<Item = (&Name, &Arc<Deployed>)> {
+        self.projections.iter()
+    }
+
+    /// All reactions by name, each with the module that declares it.
+    pub fn reactions(&self) -> impl Iterator<Item = (&Name, &Arc<Deployed>)> {
+        self.reactions.iter()
+    }
+
     /// All tables that handlers see, and whose they are.
     #[must_use]
     pub fn tables(&self) -> &BTreeMap<Name, TableRow> {
@@ -166,9 +202,14 @@ impl Deployed {
         let manifest = module.manifest();
         let commands = compile("commands", &manifest.commands)?;
         let queries = compile("queries", &manifest.queries)?;
+        let events = compile_events(&manifest.events)?;
         let tables = Arc::new(manifest.tables.keys().cloned().collect());
+        let writable = Arc::new(manifest.writable_tables().cloned().collect());
+        let view = |projection: &wasm::Projection| Arc::new(projection.tables.clone());
+        let views = manifest.projections.iter().map(|(name, it)| (name.clone(), view(it)));
+        let views = views.collect();
         let label = format!("{app}/{name}").into();
-        Ok(Self { name, label, module, row, tables, commands, queries })
+        Ok(Self { name, label, module, row, tables, writable, commands, queries, events, views })
     }
 
     /// The commands that clients may submit: all but the one that runs when the
@@ -203,6 +244,20 @@ impl Deployed {
         self.commands.get(name).map(|schema| schema.check(input))
     }
 
+    /// Checks the data of an event; none if the module does not declare events of
+    /// this type, or without a schema.
+    #[must_use]
+    pub fn check_event(&self, event_type: &str, data: &str) -> Option<Result<(), schema::Refused>> {
+        self.events.get(event_type).map(|schema| schema.check(data))
+    }
+
+    /// The tables of a projection of this module: what its view shows, and what it
+    /// may write. None if it has no such projection.
+    #[must_use]
+    pub fn view_tables(&self, projection: &str) -> Option<&Arc<BTreeSet<Name>>> {
+        self.views.get(projection)
+    }
+
     /// Checks the input of a query of this module; none if it has no such query.
     #[must_use]
     pub fn check_query(&self, name: &str, input: &str) -> Option<Result<(), schema::Refused>> {
@@ -221,4 +276,19 @@ fn compile(
         Ok((name.clone(), schema))
     });
     compiled.collect()
+}
+
+fn compile_events(
+    events: &BTreeMap<Arc<str>, wasm::EventType>,
+) -> Result<HashMap<Arc<str>, Schema>, String> {
+    let mut compiled = HashMap::new();
+    for (event_type, event) in events {
+        if let Some(text) = event.schema.as_deref() {
+            let schema = Schema::compile(text.get()).map_err(|reason| {
+                format!("events.{event_type}.schema is not a JSON Schema: {reason}")
+            })?;
+            compiled.insert(Arc::clone(event_type), schema);
+        }
+    }
+    Ok(compiled)
 }

@@ -39,6 +39,7 @@ mod layout;
 mod merge;
 mod open;
 mod places;
+pub mod postings;
 mod run;
 mod status;
 #[cfg(test)]
@@ -420,14 +421,14 @@ impl Runs {
     fn of(&self, kind: Kind) -> &Chain {
         match kind {
             Kind::Ids => &self.ids,
-            Kind::Places => &self.places,
+            Kind::Places | Kind::Postings => &self.places,
         }
     }
 
     fn of_mut(&mut self, kind: Kind) -> &mut Chain {
         match kind {
             Kind::Ids => &mut self.ids,
-            Kind::Places => &mut self.places,
+            Kind::Places | Kind::Postings => &mut self.places,
         }
     }
 }

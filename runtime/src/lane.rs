@@ -20,6 +20,7 @@
 //! An idle lane has no threads: executor and committer start when there is
 //! something to do and end after a while without.
 
+pub mod advance;
 mod committer;
 mod deploy;
 pub mod erase;
@@ -30,6 +31,7 @@ pub mod fingerprint;
 mod flight;
 mod inbox;
 mod keeping;
+mod opening;
 mod poison;
 mod timers;
 
@@ -40,6 +42,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+pub use advance::{Expected, Prepared};
 pub use error::Error;
 pub use execute::try_command;
 pub use flight::{Answer, Flight};
@@ -50,6 +53,7 @@ use crate::catalog::Catalog;
 use crate::checkpoint::Checkpoint;
 use crate::clock::Clock;
 use crate::disk::Disk;
+use crate::events::Events;
 use crate::ids::{Floor, Seen, time_of};
 use crate::index::Index;
 use crate::log::{Start, Storage, Tail, Upkeep};
@@ -64,6 +68,7 @@ use crate::value::{Name, Sequence, chain_of};
 use committer::Committer;
 use executor::{Executor, Finished};
 use inbox::{End, Inbox, Phase};
+use opening::{Kept, open_events, open_index};
 use poison::Slot;
 
 /// What a lane may use, and how long things take.
@@ -134,6 +139,10 @@ pub struct Parts {
     pub base: Option<Checkpoint>,
     /// Where its index is; without one, everything stays in memory.
     pub index: Option<PathBuf>,
+    /// Where the events of what was trimmed are; without, nothing may be trimmed.
+    pub archive: Option<PathBuf>,
+    /// Where its events are indexed; without, that stays in memory as well.
+    pub postings: Option<PathBuf>,
     /// Its uploaded modules.
     pub modules: Arc<Modules>,
     /// The file that tells which command killed the process.
@@ -175,7 +184,8 @@ struct Shared {
     storage: Box<dyn Storage>,
     modules: Arc<Modules>,
     snapshots: Arc<Snapshots>,
-    receipts: Receipts,
+    receipts: Arc<Receipts>,
+    events: Arc<Events>,
     /// What is known of entries that are no longer in memory.
     index: Arc<Index>,
     /// From where the log would have to be read to follow the published state.
@@ -232,10 +242,12 @@ impl Lane {
         let mut recovered = recovery::recover(&*parts.storage, base, told).map_err(failed)?;
         let index = open_index(&parts, &recovered)?;
         recovery::reconcile(&mut recovered, &index, start.as_ref()).map_err(failed)?;
+        let (archive, postings) = open_events(&parts, &mut recovered, start.as_ref())?;
         let catalog = Catalog::of(&recovered.state, &parts.modules, &Catalog::default());
         let catalog = catalog.map_err(|source| Error::Catalog { app: app.clone(), source })?;
         let floor = first_floor(&settings, &parts.clock, &recovered);
-        let shared = assemble(settings, parts, recovered, index, Arc::new(catalog), floor, slot);
+        let kept = Kept { index, archive, postings };
+        let shared = assemble(settings, parts, recovered, kept, Arc::new(catalog), floor, slot);
         let lane = Self(Arc::new(shared));
         lane.0.count_attempt(mark).map_err(|source| Error::Log { app, source })?;
         lane.0.start_if_needed(&mut lane.0.inbox());
@@ -380,6 +392,12 @@ impl Lane {
     pub fn receipts(&self) -> &Receipts {
         &self.0.receipts
     }
+
+    /// The events.
+    #[must_use]
+    pub fn events(&self) -> &Arc<Events> {
+        &self.0.events
+    }
 }
 
 impl Shared {
@@ -421,18 +439,6 @@ impl Shared {
     }
 }
 
-fn open_index(parts: &Parts, recovered: &Recovered) -> Result<Arc<Index>, Error> {
-    let Some(directory) = &parts.index else {
-        return Ok(Arc::new(Index::none()));
-    };
-    let opened = Index::open(Arc::clone(&parts.disk), directory, recovered.history);
-    let opened = opened.map_err(|source| Error::Index { app: parts.app.clone(), source })?;
-    for refused in &opened.set_aside {
-        tracing::warn!(app = %parts.app, file = %refused.path.display(), why = %refused.why, "not used");
-    }
-    Ok(Arc::new(opened.index))
-}
-
 fn first_floor(settings: &Settings, clock: &Clock, recovered: &Recovered) -> Floor {
     let recorded = recovered.floor_ms;
     if recovered.tail == Tail::START {
@@ -448,7 +454,7 @@ fn assemble(
     settings: Settings,
     parts: Parts,
     recovered: Recovered,
-    index: Arc<Index>,
+    kept: Kept,
     catalog: Arc<Catalog>,
     floor: Floor,
     slot: Slot,
@@ -462,11 +468,16 @@ fn assemble(
         parts.clock.clone(),
         parts.reaper,
     ));
+    let Kept { index, archive, postings } = kept;
     let upkeep = recovered.log.upkeep();
     let receipts = Receipts::new(recovered.places, Arc::clone(&index), recovered.log.reader());
     if let Some(oldest) = upkeep.segments().first() {
         receipts.keep_from(oldest.first_sequence);
     }
+    let receipts = Arc::new(receipts);
+    let recent = recovered.recent;
+    let events =
+        Events::new(Arc::clone(&receipts), Arc::clone(&snapshots), archive, postings, recent);
     let end = End { last: receipts.last(), time_ms: recovered.time_ms };
     let inbox = Inbox::recovered(0, end, recovered.ids, floor, recovered.unfinished);
     let progress = Progress::at(0, recovered.state, catalog);
@@ -481,6 +492,7 @@ fn assemble(
         modules: parts.modules,
         snapshots,
         receipts,
+        events: Arc::new(events),
         index,
         anchor: Mutex::new(anchor),
         log_bytes: AtomicU64::new(recovered.bytes),

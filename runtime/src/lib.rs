@@ -21,6 +21,7 @@
 //! - [`ids`]: which ids were seen, and which are out of the window.
 //! - [`receipts`]: what became of each entry.
 //! - [`archive`]: the events of what was trimmed from the log.
+//! - [`events`]: the events of an app, wherever they are kept.
 //! - [`recovery`]: from the log back to a state.
 //! - [`lane`]: sequencer, executor and committer of one app.
 //! - [`keeper`]: checkpoints, and what may be forgotten, while an app runs.
@@ -41,6 +42,7 @@ pub mod clock;
 pub mod config;
 pub mod disk;
 pub mod engine;
+pub mod events;
 pub mod http;
 pub mod ids;
 pub mod index;

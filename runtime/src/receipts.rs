@@ -4,6 +4,7 @@
 //! the [`Index`]. A receipt itself is read from the log, whose records carry their own
 //! checksums, so a damaged one is refused rather than served (I11).
 
+pub mod erased;
 #[cfg(test)]
 mod tests;
 
@@ -369,7 +370,11 @@ impl Receipts {
         Ok((entry, bytes))
     }
 
-    fn round(&self, sequence: Sequence, round: u64) -> Result<Vec<u8>, Error> {
+    /// The bytes of a round, which holds something of an entry.
+    ///
+    /// # Errors
+    /// [`Error::Log`].
+    pub fn round(&self, sequence: Sequence, round: u64) -> Result<Vec<u8>, Error> {
         let reader = Arc::clone(&self.reader.read().unwrap_or_else(PoisonError::into_inner));
         reader.round(round).map_err(|source| Error::Log { sequence, source })
     }

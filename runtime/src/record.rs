@@ -53,6 +53,8 @@
 //! | 3 remove: module text | empty |
 //! | 4 drop table: table text | empty |
 //! | 5 erase: sequence u64 | empty |
+//! | 6 advance: worker text, from position u64, to position u64 | empty |
+//! | 7 projection: name text, what u8 (1 resume, 2 skip, 3 rebuild) | empty |
 //! | 8 schedule: due ms u64, then as 1 | as 1 |
 //! | 9 cancel: id of the timer | empty |
 //!
@@ -62,13 +64,12 @@
 //! |---|---|
 //! | sequence u64, elapsed µs u64, optional module text, optional module hash (32) | |
 //! | verdict u8: 1 succeeded, 2 rejected, 3 failed; unless 1, failure code text | if 1, result value; else message text, optional details text |
-//! | varint count of tables changed | for each: name text, lifecycle u8 (0 kept, 1 created, 2 dropped), varint count of rows: key text, then 0 for a removed key or the value |
+//! | varint count of tables changed | for each: name text, lifecycle u8 (0 kept, 1 created, 2 dropped, 3 moved, then the name text of the table whose rows it takes), varint count of rows: key text, then 0 for a removed key or the value |
 //! | varint count of events, for each: position u64, id, type text | for each: optional subject text, data text |
 //!
 //! The head of an attempt is an id and the count u32; its body is empty.
 //!
-//! A value is 1 and JSON text, or 2 and bytes. Acts 6 and 7 are free for what
-//! projections need.
+//! A value is 1 and JSON text, or 2 and bytes.
 //!
 //! # What the checksums promise
 //!
@@ -91,6 +92,7 @@ mod entry;
 mod erase;
 mod frame;
 mod outcome;
+mod parts;
 mod round;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -101,10 +103,13 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::value::{ChangeSet, Event, Failure, Hash, History, Key, Name, Sequence, Value};
+use crate::value::{
+    ChangeSet, Event, Failure, Hash, History, Key, Name, Position, Sequence, Value,
+};
 
 pub use self::erase::erase;
 pub use self::frame::header;
+pub use self::parts::Parts;
 pub use self::round::{decode, encode, find_entry, find_outcome, peek};
 
 /// The version of the layout that this server writes, and the only one it reads.
@@ -153,6 +158,22 @@ pub enum Act {
         /// The command's.
         sequence: Sequence,
     },
+    /// Brings in what was prepared beside the lane on events that are durable.
+    Advance {
+        /// Who prepared it, such as `projection/order-summary`.
+        worker: Arc<str>,
+        /// The last event that it had come to before.
+        from: Position,
+        /// The last event that it has come to with this.
+        to: Position,
+    },
+    /// Does something about a projection.
+    Projection {
+        /// The projection.
+        name: Name,
+        /// What.
+        what: Steer,
+    },
     /// Has a command submitted at a time.
     Schedule(Schedule),
     /// Takes back a timer that has not fired.
@@ -184,6 +205,17 @@ impl Act {
             other => other.clone(),
         }
     }
+}
+
+/// What can be done about a projection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Steer {
+    /// Tries the event again at which it is parked.
+    Resume,
+    /// Goes on behind that event.
+    Skip,
+    /// Builds its tables anew, from the first event.
+    Rebuild,
 }
 
 /// A request to change state, as it was accepted.

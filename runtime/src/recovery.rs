@@ -11,6 +11,7 @@ use std::collections::{HashMap, VecDeque};
 use uuid::Uuid;
 
 use crate::checkpoint::Checkpoint;
+use crate::events::Recent;
 use crate::ids::{Ids, Seen, time_of};
 use crate::index;
 use crate::log::{self, Log, Progress, Start, Storage, Tail};
@@ -36,6 +37,8 @@ pub struct Recovered {
     pub ids: Ids,
     /// Where entries after the base are.
     pub places: Places,
+    /// What is to be indexed of their events.
+    pub recent: Recent,
     /// How often the process died while a command ran, by its id.
     pub attempts: HashMap<Uuid, u32>,
     /// The last round.
@@ -117,6 +120,7 @@ pub fn recover(
         unfinished: replay.unfinished,
         ids: replay.ids,
         places: replay.places,
+        recent: replay.recent,
         attempts: replay.attempts,
         tail: opened.tail,
         floor_ms: replay.floor_ms,
@@ -184,6 +188,7 @@ struct Replay {
     unfinished: VecDeque<Entry>,
     ids: Ids,
     places: Places,
+    recent: Recent,
     attempts: HashMap<Uuid, u32>,
     floor_ms: u64,
     time_ms: u64,
@@ -202,6 +207,7 @@ impl Replay {
                 unfinished: VecDeque::new(),
                 ids: Ids::default(),
                 places: Places::after(Sequence(0)),
+                recent: Recent::after(Sequence(0)),
                 attempts: HashMap::new(),
                 floor_ms: 0,
                 time_ms: 0,
@@ -216,6 +222,7 @@ impl Replay {
             unfinished: VecDeque::new(),
             ids: Ids::default(),
             places: Places::after(start.entry),
+            recent: Recent::after(start.entry),
             attempts: attempts.into_iter().map(|attempt| (attempt.id, attempt.count)).collect(),
             floor_ms: start.floor_ms,
             time_ms: start.time_ms,
@@ -264,6 +271,7 @@ impl Replay {
         let seen = Seen { sequence: entry.sequence, fingerprint: entry.fingerprint };
         self.ids.insert(entry.id, time_of(entry.id), seen);
         self.places.add_entry(entry.sequence, entry.id, round);
+        self.recent.entry(&entry);
         // What the checkpoint has executed already waits for nothing.
         if entry.sequence > self.state.sequence() {
             self.unfinished.push_back(entry);
@@ -274,6 +282,7 @@ impl Replay {
     fn outcome(&mut self, round: u64, outcome: &Outcome) -> Result<(), String> {
         self.outcome = outcome.sequence;
         self.places.add_outcome(outcome, round);
+        self.recent.outcome(outcome);
         if outcome.sequence <= self.state.sequence() {
             return Ok(());
         }

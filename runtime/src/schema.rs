@@ -1,4 +1,4 @@
-//! JSON texts checked against a handler's JSON Schema.
+//! JSON texts checked against JSON Schemas: inputs of handlers, data of events.
 //!
 //! Nothing is fetched: a schema that refers to another document is refused. The
 //! only module that names the validator crate.
@@ -31,6 +31,28 @@ pub enum Refused {
     /// It is JSON that does not fit the schema.
     #[error("the input does not fit the schema: {}", list(.0))]
     Unfit(Vec<Violation>),
+}
+
+impl Refused {
+    /// What is wrong and where, without the words that it is an input.
+    #[must_use]
+    pub fn reasons(&self) -> String {
+        match self {
+            Self::NotJson { reason, offset } => {
+                format!("it is not JSON: {reason} at byte {offset}")
+            }
+            Self::Unfit(violations) => list(violations),
+        }
+    }
+
+    /// The places that do not fit; none if it is no JSON at all.
+    #[must_use]
+    pub fn violations(&self) -> &[Violation] {
+        match self {
+            Self::NotJson { .. } => &[],
+            Self::Unfit(violations) => violations,
+        }
+    }
 }
 
 /// One place at which an input does not fit.

@@ -84,7 +84,10 @@ impl State {
     /// and a change set applied to a state that is already further, as when a
     /// checkpoint that was written in passing is brought up to date, does no
     /// harm once those after it have been applied too. For the same reason a
-    /// table that is *kept* but absent is created.
+    /// table that is *kept* but absent is created. A table that *moves* is the
+    /// exception: it may be applied again at once, when the table that it took the
+    /// rows of is gone, but not to a state that is further, where there may be another
+    /// of that name.
     pub fn apply(&mut self, step: Step, changes: &ChangeSet) -> u64 {
         self.sequence = step.sequence;
         self.time_ms = step.time_ms;
@@ -127,14 +130,24 @@ impl State {
     }
 
     fn apply_to_table(&mut self, sequence: Sequence, changes: &TableChanges) -> u64 {
-        if changes.lifecycle == Lifecycle::Dropped {
-            return self.tables.remove(&changes.table).map_or(0, |table| table.bytes());
+        let mut unshared = 0;
+        match &changes.lifecycle {
+            Lifecycle::Dropped => {
+                return self.tables.remove(&changes.table).map_or(0, |table| table.bytes());
+            }
+            Lifecycle::Moved { from } => {
+                if let Some(table) = self.tables.remove(from) {
+                    let before = self.tables.insert(changes.table.clone(), table.moved(sequence));
+                    unshared += before.map_or(0, |table| table.bytes());
+                }
+            }
+            Lifecycle::Kept | Lifecycle::Created => {}
         }
         if !self.tables.contains_key(&changes.table) {
             self.tables.insert(changes.table.clone(), Table::empty(sequence));
         }
         let table = self.tables.get_mut(&changes.table);
-        table.map_or(0, |table| table.apply(sequence, &changes.rows))
+        unshared + table.map_or(0, |table| table.apply(sequence, &changes.rows))
     }
 }
 

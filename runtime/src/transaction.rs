@@ -300,6 +300,9 @@ impl Read for Transaction {
         let hidden = read::is_system(table)
             || (self.own_tables_only && !self.context.writable.contains(table));
         let view = if hidden { None } else { self.any_table(table) };
-        view.ok_or_else(|| Refusal::unknown_table(table))
+        view.ok_or_else(|| match self.own_tables_only {
+            true => Refusal::outside_view(table),
+            false => Refusal::unknown_table(table),
+        })
     }
 }

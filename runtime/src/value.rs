@@ -66,15 +66,26 @@ impl Name {
         self.0.starts_with('$')
     }
 
+    /// The system table in which another is being built that is to take this one's
+    /// place.
+    #[must_use]
+    pub fn next_table(&self) -> Self {
+        Self(format!("{NEXT}{self}").into())
+    }
+
     /// Reads back a name that this server wrote, which may be a system table's.
     ///
     /// # Errors
-    /// [`Invalid`] if it is neither a name nor `$` and a name.
+    /// [`Invalid`] if it is neither a name, nor `$` or `$next/` and a name.
     pub fn parse_stored(text: &str) -> Result<Self, Invalid> {
-        check_name(text.strip_prefix('$').unwrap_or(text))?;
+        let name = text.strip_prefix(NEXT).or_else(|| text.strip_prefix('$'));
+        check_name(name.unwrap_or(text))?;
         Ok(Self(text.into()))
     }
 }
+
+/// What the names of tables begin with that are being built.
+const NEXT: &str = "$next/";
 
 impl FromStr for Name {
     type Err = Invalid;
@@ -393,7 +404,7 @@ pub struct TableChanges {
 }
 
 /// What a change set does to a table as a whole, before its rows apply.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Lifecycle {
     /// It is there and stays.
     Kept,
@@ -401,6 +412,12 @@ pub enum Lifecycle {
     Created,
     /// It is gone, with all its rows.
     Dropped,
+    /// It has the rows of another table instead of its own, and the other is gone.
+    /// All its rows count as changed.
+    Moved {
+        /// The other.
+        from: Name,
+    },
 }
 
 /// Why a handler refused.

@@ -1,8 +1,8 @@
 //! Modules: checking, compiling and calling them within limits.
 //!
 //! Wraps wasmtime to make it smaller: the rest of the server sees a [`Host`]
-//! that loads uploads, a [`Module`] that answers queries, and a [`Live`] instance
-//! that executes commands. It knows no log, no lane and no HTTP; only this module
+//! that loads uploads, a [`Module`] that answers queries and reacts to events, and
+//! a [`Live`] instance that executes commands and projects events. It knows no log, no lane and no HTTP; only this module
 //! names wasmtime and its kin.
 //!
 //! What runs where: a call runs on the thread that makes it and blocks it until
@@ -30,10 +30,12 @@ pub mod settings;
 mod tests;
 mod upload;
 
-pub use self::call::{Answered, CommandCall, Executed, QueryCall};
+pub use self::call::{Answered, CommandCall, Executed, ProjectCall, QueryCall, ReactCall, Reacted};
 pub use self::host::{Error, Host};
 pub use self::live::Live;
-pub use self::manifest::{CONTRACT, EventType, Handler, Manifest, Table};
+pub use self::manifest::{
+    Begin, CONTRACT, EventType, Handler, Manifest, Projection, Reaction, Table,
+};
 pub use self::module::Module;
 pub use self::outcome::CallError;
 pub use self::refused::Refused;

@@ -5,6 +5,7 @@ mod backup;
 mod concurrency;
 mod deploy;
 mod disk_full;
+mod events;
 mod examples;
 mod faults;
 mod generations;

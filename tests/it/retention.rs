@@ -301,6 +301,7 @@ fn events_of_what_was_trimmed_are_erased_as_well() {
             act,
             admitted: None,
             keep: None,
+            prepared: None,
         };
         rig.app.lane().submit(submission).expect("a place");
         while rig.sequence() < rig.app.lane().last_sequence().0 {

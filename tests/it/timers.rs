@@ -139,7 +139,7 @@ fn the_command_knows_what_led_to_it() {
         assert_eq!(told["scheduled_for_ms"], json!(WALL_MS));
         assert_eq!(told["correlation_id"], json!("order-42"));
         assert_eq!(told["causation_id"], json!(id.to_string()));
-        assert_eq!(told["metadata"], json!({ "depth": 1 }));
+        assert_eq!(told["metadata"], json!("{\"depth\":1}"));
     });
 }
 

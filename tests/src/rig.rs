@@ -255,6 +255,7 @@ impl LaneRig {
             act,
             admitted: None,
             keep: Some(keep),
+            prepared: None,
         };
         self.answer(submission).await
     }
@@ -310,7 +311,7 @@ pub fn submission(id: Uuid, command: &str, input: &Json) -> Submission {
         causation_id: None,
         metadata: "{}".into(),
     });
-    Submission { id, windowed: true, fingerprint, act, admitted: None, keep: None }
+    Submission { id, windowed: true, fingerprint, act, admitted: None, keep: None, prepared: None }
 }
 
 fn open(
@@ -328,6 +329,8 @@ fn open(
         storage: Box::new(log.clone()),
         base: None,
         index: None,
+        archive: None,
+        postings: None,
         modules: Arc::new(modules.expect("modules")),
         slot: directory.path().join("running"),
         clock: Clock::system(),

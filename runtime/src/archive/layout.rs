@@ -187,6 +187,7 @@ impl Raw {
         head.text(&event.event_type);
         head.option(event.module.as_ref(), |head, name| head.text(name.as_str()));
         head.option(event.module_hash.as_ref(), |head, hash| head.raw(&hash.0));
+        head.u32(event.depth);
         let mut body = Output::default();
         if let Some(Body { subject, data, correlation_id, causation_id }) = &event.body {
             body.option(subject.as_ref(), |body, text| body.text(text));
@@ -264,6 +265,7 @@ impl Raw {
             event_type: head.shared_text()?,
             module: head.option(Input::name)?,
             module_hash: head.option(Input::hash)?,
+            depth: head.u32()?,
             body: None,
         };
         head.finish("the head")?;

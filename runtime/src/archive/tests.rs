@@ -31,6 +31,7 @@ fn event(position: u64) -> Archived {
         command_id: Uuid::from_u128(u128::from(position) << 64),
         module: Some("shop".parse().expect("a name")),
         module_hash: (position != 3).then(|| Hash::of(b"module")),
+        depth: u32::from(position == 4),
         body: (position != 5).then_some(body),
     }
 }

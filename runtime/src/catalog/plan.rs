@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::{Catalog, Deployed, TableRow};
 use crate::value::Name;
-use crate::wasm::Handler;
+use crate::wasm::{Handler, Projection, Reaction};
 
 /// Modules of an app, at most. Each keeps an instance of the server's pool while
 /// its app is busy.
@@ -31,6 +31,10 @@ pub struct Plan {
     pub queries: Delta,
     /// What becomes of its tables.
     pub tables: TablePlan,
+    /// What becomes of its projections.
+    pub projections: ProjectionPlan,
+    /// What becomes of its reactions.
+    pub reactions: Delta,
     /// The command that runs as part of the deployment.
     pub on_deploy: Option<String>,
 }
@@ -40,7 +44,7 @@ pub struct Plan {
 pub struct Delta {
     /// Not there before.
     pub added: Vec<String>,
-    /// There before with another description or schema.
+    /// There before with another description or schema, or on other events.
     pub changed: Vec<String>,
     /// Not there any more.
     pub removed: Vec<String>,
@@ -57,6 +61,17 @@ pub struct TablePlan {
     pub orphaned: Vec<String>,
 }
 
+/// How a module's projections change.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ProjectionPlan {
+    /// New; built from all events there are.
+    pub added: Vec<String>,
+    /// There before with another version; built anew while that one serves.
+    pub rebuilt: Vec<String>,
+    /// Not there any more.
+    pub removed: Vec<String>,
+}
+
 /// Why a module cannot be deployed beside the others.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Conflict {
@@ -65,7 +80,7 @@ pub enum Conflict {
         "{kind} `{name}` belongs to module `{owner}`; choose another name, or remove it there first"
     )]
     Taken {
-        /// `command`, `query` or `table`.
+        /// `command`, `query`, `table`, `projection` or `reaction`.
         kind: &'static str,
         /// The name both want.
         name: Name,
@@ -85,6 +100,17 @@ pub enum Conflict {
         table: Name,
         /// Whose it was.
         of: String,
+    },
+    /// A projection whose tables would not be what the new code makes of the events.
+    #[error(
+        "projection `{projection}` has other patterns or other tables than before and still is \
+         version {version}; give it another version, so that it is built anew"
+    )]
+    SameVersion {
+        /// Which projection.
+        projection: Name,
+        /// Its version, before and now.
+        version: u32,
     },
 }
 
@@ -111,6 +137,8 @@ impl Catalog {
             commands: delta(old.map_or(&nothing, |old| &old.commands), &manifest.commands),
             queries: delta(old.map_or(&nothing, |old| &old.queries), &manifest.queries),
             tables: self.table_plan(deployed),
+            projections: projection_plan(old.map(|old| &old.projections), &manifest.projections),
+            reactions: reaction_delta(old.map(|old| &old.reactions), &manifest.reactions),
             on_deploy: on_deploy.map(Name::to_string),
         })
     }
@@ -137,6 +165,23 @@ impl Catalog {
         }
         for name in manifest.tables.keys() {
             taken("table", name, self.tables.get(name).and_then(TableRow::owner));
+        }
+        for name in manifest.projections.keys() {
+            let owner = self.projections.get(name);
+            taken("projection", name, owner.map(|owner| owner.name.as_str()));
+        }
+        for name in manifest.reactions.keys() {
+            taken("reaction", name, self.reactions.get(name).map(|owner| owner.name.as_str()));
+        }
+        for (name, projection) in &manifest.projections {
+            let before = self.modules.get(own).and_then(|it| it.manifest().projections.get(name));
+            let is_other = |before: &Projection| {
+                before.on != projection.on || before.tables != projection.tables
+            };
+            let version = projection.version;
+            if before.is_some_and(|before| before.version == version && is_other(before)) {
+                conflicts.push(Conflict::SameVersion { projection: name.clone(), version });
+            }
         }
         for (table, declared) in &manifest.tables {
             // A module takes its own back without being asked: a rollback must
@@ -176,6 +221,43 @@ impl Catalog {
     }
 }
 
+fn projection_plan(
+    old: Option<&BTreeMap<Name, Projection>>,
+    new: &BTreeMap<Name, Projection>,
+) -> ProjectionPlan {
+    let mut plan = ProjectionPlan::default();
+    for (name, projection) in new {
+        match old.and_then(|old| old.get(name)) {
+            None => plan.added.push(name.to_string()),
+            Some(before) if before.version != projection.version => {
+                plan.rebuilt.push(name.to_string());
+            }
+            Some(_) => {}
+        }
+    }
+    plan.removed = removed(old, new);
+    plan
+}
+
+fn reaction_delta(old: Option<&BTreeMap<Name, Reaction>>, new: &BTreeMap<Name, Reaction>) -> Delta {
+    let mut delta = Delta::default();
+    for (name, reaction) in new {
+        match old.and_then(|old| old.get(name)) {
+            None => delta.added.push(name.to_string()),
+            Some(before) if before != reaction => delta.changed.push(name.to_string()),
+            Some(_) => {}
+        }
+    }
+    delta.removed = removed(old, new);
+    delta
+}
+
+/// The names that are no longer there.
+fn removed<T>(old: Option<&BTreeMap<Name, T>>, new: &BTreeMap<Name, T>) -> Vec<String> {
+    let old = old.into_iter().flat_map(BTreeMap::keys);
+    old.filter(|name| !new.contains_key(*name)).map(Name::to_string).collect()
+}
+
 fn delta(old: &BTreeMap<Name, Handler>, new: &BTreeMap<Name, Handler>) -> Delta {
     let mut delta = Delta::default();
     for (name, handler) in new {
@@ -185,8 +267,7 @@ fn delta(old: &BTreeMap<Name, Handler>, new: &BTreeMap<Name, Handler>) -> Delta 
             Some(_) => {}
         }
     }
-    delta.removed =
-        old.keys().filter(|name| !new.contains_key(*name)).map(Name::to_string).collect();
+    delta.removed = removed(Some(old), new);
     delta
 }
 

@@ -46,14 +46,16 @@ impl App {
         self.apply(vec![changes(table, Lifecycle::Kept, rows.collect())]);
     }
 
-    /// Some entries: rows put and deleted, tables dropped and created again.
+    /// Some entries: rows put and deleted, tables dropped, created again, moved.
     fn go_on(&mut self, random: &mut Random) {
         for _ in 0..=random.below(4) {
-            let table = TABLES[random.below(2)];
+            let at = random.below(2);
+            let table = TABLES[at];
             let rows = [0, 1, 5, 300][random.below(4)];
             let lifecycle = match random.below(20) {
                 0 => Lifecycle::Dropped,
                 1 => Lifecycle::Created,
+                2 => Lifecycle::Moved { from: TABLES[1 - at].parse().unwrap() },
                 _ => Lifecycle::Kept,
             };
             let rows =

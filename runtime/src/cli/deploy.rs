@@ -60,6 +60,8 @@ struct Plan {
     commands: Delta,
     queries: Delta,
     tables: Tables,
+    projections: Projections,
+    reactions: Delta,
     #[serde(default)]
     on_deploy: Option<String>,
 }
@@ -76,6 +78,13 @@ struct Tables {
     created: Vec<String>,
     adopted: Vec<String>,
     orphaned: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Projections {
+    added: Vec<String>,
+    rebuilt: Vec<String>,
+    removed: Vec<String>,
 }
 
 impl Deploy {
@@ -149,13 +158,15 @@ impl Deploy {
 }
 
 impl Plan {
-    fn fields(&self) -> [(&'static str, String); 5] {
+    fn fields(&self) -> [(&'static str, String); 7] {
         let replaces = self.replaces.as_deref().filter(|_| !self.unchanged);
         [
             ("replaces", replaces.map(short).unwrap_or_default().to_owned()),
             ("commands", self.commands.text()),
             ("queries", self.queries.text()),
             ("tables", self.tables.text()),
+            ("projections", self.projections.text()),
+            ("reactions", self.reactions.text()),
             ("runs", self.on_deploy.clone().unwrap_or_default()),
         ]
     }
@@ -171,6 +182,14 @@ impl Tables {
     fn text(&self) -> String {
         let kinds =
             [("new", &self.created), ("adopted", &self.adopted), ("orphaned", &self.orphaned)];
+        listed(&kinds)
+    }
+}
+
+impl Projections {
+    fn text(&self) -> String {
+        let kinds =
+            [("new", &self.added), ("built anew", &self.rebuilt), ("removed", &self.removed)];
         listed(&kinds)
     }
 }

@@ -48,6 +48,8 @@ struct Module {
     commands: Vec<String>,
     queries: Vec<String>,
     tables: Vec<String>,
+    projections: Vec<String>,
+    reactions: Vec<String>,
     #[serde(default)]
     versions: Vec<Version>,
 }
@@ -101,6 +103,8 @@ fn show(name: &Name, client: &Client, output: &mut Output<'_>) -> Result<(), Err
         ("commands", module.commands.join(", ")),
         ("queries", module.queries.join(", ")),
         ("tables", module.tables.join(", ")),
+        ("projections", module.projections.join(", ")),
+        ("reactions", module.reactions.join(", ")),
     ])?;
     if module.versions.is_empty() {
         return Ok(());

@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use super::gates::Gates;
 use super::{Error, Progress, Pump, Settings, Stage, io_error};
-use crate::archive::Archive;
 use crate::checkpoint::Checkpoints;
 use crate::clock::Clock;
 use crate::disk::{self, Disk};
+use crate::events::Events;
 use crate::keeper::{self, Damages, Keeper};
 use crate::lane::{self, Lane};
 use crate::log::{self, Segments};
@@ -106,6 +106,8 @@ impl App {
             storage: Box::new(Segments::new(disk(), directory.join("log"), settings.log)),
             base: loaded.checkpoint,
             index: Some(directory.join("index")),
+            archive: Some(directory.join("events")),
+            postings: Some(directory.join("postings")),
             modules,
             slot: directory.join("running"),
             clock: clock.clone(),
@@ -113,12 +115,11 @@ impl App {
         };
         let mut read = |percent| told(Progress { stage: Stage::Log, percent });
         let lane = Lane::open(settings.lane.clone(), parts, &mut read).map_err(Error::Lane)?;
-        let archive = directory.join("events");
-        let archive = Archive::open(disk(), &archive, lane.snapshots().history());
+        let archive = lane.events().archive().cloned().ok_or(Error::Host(String::new()))?;
         let parts = keeper::Parts {
             lane: lane.clone(),
             checkpoints,
-            archive: Arc::new(archive.map_err(Error::Archive)?),
+            archive,
             disk: disk(),
             modules: directory.join("modules"),
             clock: clock.clone(),
@@ -169,6 +170,12 @@ impl App {
     #[must_use]
     pub fn lane(&self) -> &Lane {
         &self.lane
+    }
+
+    /// Its events.
+    #[must_use]
+    pub fn events(&self) -> &Arc<Events> {
+        self.lane.events()
     }
 
     /// Its published states.

@@ -141,7 +141,15 @@ impl App {
             None => Act::Command(command),
             Some(at_ms) => Act::Schedule(Schedule { at_ms, command }),
         };
-        let submission = Submission { id, windowed: true, fingerprint, act, admitted, keep: None };
+        let submission = Submission {
+            id,
+            windowed: true,
+            fingerprint,
+            act,
+            admitted,
+            keep: None,
+            prepared: None,
+        };
         match self.lane().submit(submission)? {
             Ticket::Flying { flight, replayed } => Ok(Submitted::Flying { flight, replayed }),
             Ticket::Settled(sequence) => self.settled(id, sequence),
@@ -222,7 +230,7 @@ impl App {
             sequence: entry.sequence,
             time_ms,
             command_id: entry.id,
-            writable: Arc::clone(&deployed.tables),
+            writable: Arc::clone(&deployed.writable),
             limits: self.lane().transaction_limits(),
             chain: lane::chain_of_command(
                 self.snapshots().history(),

@@ -145,7 +145,8 @@ impl App {
         self.gates.room.check()?;
         let id = Uuid::now_v7();
         let fingerprint = Hash::of(id.as_bytes());
-        let submission = Submission { id, windowed: false, fingerprint, act, admitted: None, keep };
+        let (windowed, admitted, prepared) = (false, None, None);
+        let submission = Submission { id, windowed, fingerprint, act, admitted, keep, prepared };
         let submitted = match self.lane().submit(submission)? {
             Ticket::Flying { flight, replayed } => Submitted::Flying { flight, replayed },
             Ticket::Settled(_) => return Err(Error::UnknownReceipt { id }),

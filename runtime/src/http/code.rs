@@ -154,8 +154,6 @@ codes! {
         "The module could not describe itself" "start it in a test, and mend what traps or loops"
     INVALID_MANIFEST: "invalid-manifest" UNPROCESSABLE_ENTITY No
         "The manifest is invalid" "correct the member that `detail` names"
-    NOT_SUPPORTED: "not-supported" UNPROCESSABLE_ENTITY No
-        "The module uses what this server cannot do yet" "leave it out, or wait for a version that can"
     HOST: "host" SERVICE_UNAVAILABLE Later
         "The server could not check the module now" "upload it again later"
     MODULE_CONFLICT: "module-conflict" CONFLICT No

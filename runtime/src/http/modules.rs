@@ -38,6 +38,8 @@ struct ModuleJson<'a> {
     commands: Vec<&'a str>,
     queries: Vec<&'a str>,
     tables: Vec<&'a str>,
+    projections: Vec<&'a str>,
+    reactions: Vec<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -228,6 +230,8 @@ fn describe(deployed: &Deployed) -> ModuleJson<'_> {
         commands: manifest.commands.keys().map(Name::as_str).collect(),
         queries: manifest.queries.keys().map(Name::as_str).collect(),
         tables: manifest.tables.keys().map(Name::as_str).collect(),
+        projections: manifest.projections.keys().map(Name::as_str).collect(),
+        reactions: manifest.reactions.keys().map(Name::as_str).collect(),
     }
 }
 

@@ -133,7 +133,6 @@ fn of_upload(refused: &wasm::Refused) -> Problem {
         wasm::Refused::CompileFailed(_) => code::COMPILE_FAILED,
         wasm::Refused::DescribeFailed(_) => code::DESCRIBE_FAILED,
         wasm::Refused::InvalidManifest { .. } => code::INVALID_MANIFEST,
-        wasm::Refused::NotSupported(_) => code::NOT_SUPPORTED,
         wasm::Refused::Host(reason) => {
             tracing::error!(reason, "an upload could not be checked");
             let detail = "the server could not check the module now; its log says more";

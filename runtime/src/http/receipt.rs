@@ -192,6 +192,8 @@ fn kind_and_name(act: &Act) -> (&'static str, &str) {
         Act::Remove { module } => ("remove", module.as_str()),
         Act::DropTable { table } => ("drop-table", table.as_str()),
         Act::Erase { .. } => ("erase", ""),
+        Act::Advance { worker, .. } => ("advance", worker),
+        Act::Projection { name, .. } => ("projection", name.as_str()),
         Act::Schedule(schedule) => ("schedule", schedule.command.name.as_str()),
         Act::Cancel { .. } => ("cancel-timer", ""),
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::layout::Kind;
 use super::run::Run;
-use super::{Error, Progress, Runs, damaged, ids, places};
+use super::{Error, Progress, Runs, damaged, ids, places, postings};
 
 pub(super) fn check(
     runs: &Runs,
@@ -29,7 +29,7 @@ pub(super) fn check(
     found
 }
 
-fn check_run(
+pub(super) fn check_run(
     run: &Arc<Run>,
     read: &mut dyn FnMut() -> ControlFlow<()>,
 ) -> Result<ControlFlow<()>, Error> {
@@ -100,8 +100,23 @@ impl Order {
                     return Err(damaged(run.path(), "a status is unknown"));
                 }
                 Kind::Places => {}
+                Kind::Postings => self.posting(run, row)?,
             }
         }
+        Ok(())
+    }
+
+    fn posting(&mut self, run: &Run, row: &[u8]) -> Result<(), Error> {
+        if row <= self.before.as_slice() {
+            return Err(damaged(run.path(), "its rows are out of order"));
+        }
+        if let Some(sequence) = postings::sequence_of(row)
+            && (sequence < run.first() || sequence > run.last())
+        {
+            return Err(damaged(run.path(), format!("it has entry {sequence}, which is not its")));
+        }
+        self.before.clear();
+        self.before.extend(row);
         Ok(())
     }
 

@@ -21,12 +21,12 @@
 //! |---|---|
 //! | 8 bytes | `chancidx` |
 //! | u16 | format version: 1 |
-//! | u8 | kind: 1 ids, 2 places |
+//! | u8 | kind: 1 ids, 2 places, 3 postings |
 //! | u8 | zero |
 //! | 16 bytes | history |
 //! | u64, u64 | first and last sequence |
 //! | u64 | number of rows |
-//! | u64, u64 | earliest and latest time in its ids, ms |
+//! | u64, u64 | earliest and latest time in its ids, ms; of postings 0 |
 //!
 //! The run's identity is the crc32c of these bytes, from which the checksums of its
 //! pages go on. A page of one run, or of another place in the same run, is therefore
@@ -37,8 +37,11 @@
 //! | ids | hour u32 of the id's time (ms / 3,600,000), id (16), sequence u64 | hour and id of its first row |
 //! | places | round of the entry u64, of the outcome u64, status u8: 1 succeeded, 2 rejected, 3 failed | u8: which statuses it has, bit n for status n |
 //!
-//! Rows of ids are in the order of their bytes. Rows of places are dense: the first is
-//! about the first sequence.
+//! | postings | [what](super::postings) u64, number u64 | its first row |
+//!
+//! Rows of ids and of postings are in the order of their bytes. Rows of places are
+//! dense: the first is about the first sequence. The last row of postings is all ones
+//! and the last sequence, so that no run is empty.
 
 use uuid::Uuid;
 
@@ -56,15 +59,18 @@ const HEADER_BYTES: usize = 68;
 pub(super) enum Kind {
     Ids,
     Places,
+    Postings,
 }
 
 impl Kind {
+    /// Those of an [`Index`](super::Index).
     pub(super) const ALL: [Self; 2] = [Self::Places, Self::Ids];
 
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Ids => "ids",
             Self::Places => "places",
+            Self::Postings => "postings",
         }
     }
 
@@ -72,6 +78,7 @@ impl Kind {
         match self {
             Self::Ids => super::ids::ROW_BYTES,
             Self::Places => super::places::ROW_BYTES,
+            Self::Postings => super::postings::ROW_BYTES,
         }
     }
 
@@ -79,6 +86,7 @@ impl Kind {
         match self {
             Self::Ids => super::ids::KEY_BYTES,
             Self::Places => super::places::MASK_BYTES,
+            Self::Postings => super::postings::ROW_BYTES,
         }
     }
 
@@ -86,6 +94,7 @@ impl Kind {
     pub(super) fn summarise(self, level: usize, page: &[u8], summary: &mut Vec<u8>) {
         match (self, level) {
             (Self::Ids, _) => summary.extend(page.iter().take(super::ids::KEY_BYTES)),
+            (Self::Postings, _) => summary.extend(page.iter().take(super::postings::ROW_BYTES)),
             (Self::Places, 0) => summary.push(super::places::mask_of_rows(page)),
             (Self::Places, _) => summary.push(super::places::mask_of_masks(page)),
         }
@@ -105,6 +114,7 @@ impl Kind {
         match self {
             Self::Ids => 1,
             Self::Places => 2,
+            Self::Postings => 3,
         }
     }
 }
@@ -152,6 +162,7 @@ impl Header {
         let kind = match fields.take() {
             [1, 0] => Kind::Ids,
             [2, 0] => Kind::Places,
+            [3, 0] => Kind::Postings,
             _ => return Err(NotHeader::Damaged("it is of an unknown kind")),
         };
         let history = History(Uuid::from_bytes(fields.take()));
@@ -159,7 +170,7 @@ impl Header {
         let (first, last) = (Sequence(number()), Sequence(number()));
         let (n_rows, min_ms, max_ms) = (number(), number(), number());
         let right = first.0 > 0 && first <= last && n_rows > 0 && min_ms <= max_ms;
-        let dense = kind == Kind::Ids || n_rows.checked_sub(1) == last.0.checked_sub(first.0);
+        let dense = kind != Kind::Places || n_rows.checked_sub(1) == last.0.checked_sub(first.0);
         if !right || !dense || payload.iter().skip(HEADER_BYTES).any(|byte| *byte != 0) {
             return Err(NotHeader::Damaged("its header contradicts itself"));
         }

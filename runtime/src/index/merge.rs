@@ -34,7 +34,7 @@ pub(super) fn merge(index: &Index) -> Result<bool, Error> {
 }
 
 /// Which neighbours are to be merged, smallest classes first.
-fn due(runs: &[Arc<Run>]) -> Option<Range<usize>> {
+pub(super) fn due(runs: &[Arc<Run>]) -> Option<Range<usize>> {
     let class = |run: &Arc<Run>| run.header().n_rows.max(1).ilog2() / GROWTH_LOG2;
     let top = runs.iter().map(class).max()?;
     for limit in 0..=top {
@@ -96,7 +96,7 @@ pub(super) fn join(
     let mut draft = Draft::create(home, header)?;
     let mut push = |row: &[u8]| if filter.keeps(row) { draft.push(row) } else { Ok(()) };
     match header.kind {
-        Kind::Ids => sorted(runs, &mut push)?,
+        Kind::Ids | Kind::Postings => sorted(runs, &mut push)?,
         Kind::Places => each(runs, &mut push)?,
     }
     draft.finish().map(Some)

@@ -18,6 +18,7 @@ use std::time::Duration;
 use super::{Error, Keeper};
 use crate::archive::{Archived, Body, Draft};
 use crate::checkpoint::Pace;
+use crate::events;
 use crate::ids::time_of;
 use crate::lane::erase;
 use crate::log::{SegmentInfo, Upkeep};
@@ -92,6 +93,10 @@ impl Keeper {
         self.trim(&*upkeep, before(self.settings.receipts_keep), pace)?;
         if let Some(age) = self.settings.events_keep {
             self.archive.forget_below(before(age))?;
+            // Nobody asks for what is gone.
+            if let Some(first) = self.archive.event(self.archive.first())? {
+                self.lane.events().postings().forget(first.sequence)?;
+            }
         }
         self.retaining.only(&upkeep.segments());
         Ok(())
@@ -351,6 +356,7 @@ impl Copying {
                 command_id: entry.id,
                 module: outcome.module.clone(),
                 module_hash: outcome.module_hash,
+                depth: events::depth_of(entry),
                 body: (!is_erased).then_some(body),
             })?;
         }

@@ -15,7 +15,7 @@ use crate::checkpoint::{self, Generation, Pace};
 use crate::disk::{self, Disk, How};
 use crate::record::Damage;
 use crate::value::{Hash, Sequence, chain_of};
-use crate::{index, log, recovery};
+use crate::{events, index, log, recovery};
 
 /// What was found damaged and has not been mended.
 #[derive(Debug, Clone, Default)]
@@ -67,6 +67,7 @@ enum Target {
     Segment(u64, PathBuf),
     Checkpoint(Generation),
     Index,
+    Postings,
     Archive(PathBuf),
     Module(PathBuf),
 }
@@ -137,6 +138,7 @@ impl Keeper {
             targets.push_back((Target::Checkpoint(generation), bytes));
         }
         targets.push_back((Target::Index, self.lane.index().disk_bytes()));
+        targets.push_back((Target::Postings, self.lane.events().postings().disk_bytes()));
         for (path, bytes) in self.archive.files_and_bytes() {
             targets.push_back((Target::Archive(path), bytes));
         }
@@ -154,6 +156,7 @@ impl Keeper {
             Target::Segment(first_round, path) => self.check_segment(*first_round, path, pace),
             Target::Checkpoint(generation) => self.check_checkpoint(*generation, pace),
             Target::Index => self.check_index(pace),
+            Target::Postings => self.check_postings(pace),
             Target::Archive(path) => {
                 let checked = self.archive.check(path, &mut || pace.pause().is_continue());
                 self.tell(path, checked.err().map(|error| chain_of(&error)));
@@ -229,6 +232,41 @@ impl Keeper {
         match recovery::rows_of(&*upkeep, after, last)? {
             Some(rows) => {
                 self.lane.index().replace(path, &rows)?;
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+
+    /// A damaged file is written anew from archive and log.
+    fn check_postings(&self, pace: &mut dyn Pace) {
+        for error in self.lane.events().postings().check(&mut |_| pace.pause()) {
+            let index::Error::Damaged { path, .. } = &error else {
+                tracing::warn!(error = chain_of(&error), "postings could not be checked");
+                continue;
+            };
+            tracing::error!(error = chain_of(&error), "damage; building it again");
+            match self.postings_again(path) {
+                Ok(true) => self.tell(path, None),
+                Ok(false) => self.tell(path, Some(chain_of(&error))),
+                Err(failed) => {
+                    let what = format!("{error}; it could not be done now: {failed}");
+                    self.tell(path, Some(what));
+                }
+            }
+        }
+    }
+
+    fn postings_again(&self, path: &Path) -> Result<bool, String> {
+        let postings = self.lane.events().postings();
+        let Some((first, last)) = postings.span(path) else { return Ok(true) };
+        // The last outcomes may be in the segment that is written to.
+        self.lane.seal().map_err(|error| chain_of(&error))?;
+        let Some(upkeep) = self.lane.upkeep() else { return Ok(false) };
+        let rows = events::postings_of(Some(&*self.archive), &*upkeep, first, last);
+        match rows.map_err(|error| chain_of(&error))? {
+            Some(rows) => {
+                postings.replace(path, rows).map_err(|error| chain_of(&error))?;
                 Ok(true)
             }
             None => Ok(false),

@@ -250,6 +250,9 @@ impl Shared {
         let entries = round.fresh.iter().map(|fresh| &*fresh.entry);
         let outcomes = round.finished.iter().map(|finished| &*finished.outcome);
         self.receipts.add(appended.number, entries, outcomes);
+        let entries = round.fresh.iter().map(|fresh| &*fresh.entry);
+        let finished = round.finished.iter().map(|done| (&*done.entry, &*done.outcome));
+        self.events.publish(entries, finished);
         // Last: what the anchor leaves behind has to be known to the receipts, which
         // hand it to the index before a checkpoint relies on it.
         *self.anchor.lock().unwrap_or_else(PoisonError::into_inner) = appended.anchor;
@@ -338,6 +341,7 @@ impl Shared {
         self.snapshots.publish(Published { snapshot, steps: Vec::new(), unshared_bytes: 0 });
         let after = recovered.places.base();
         self.receipts.replace_after(recovered.places, recovered.log.reader());
+        self.events.go_on(recovered.recent);
         let last = self.receipts.last();
         let failures = committer.failures;
         *self.upkeep.lock().unwrap_or_else(PoisonError::into_inner) = Some(recovered.log.upkeep());

@@ -44,7 +44,7 @@ impl Shared {
                 return Ok(Executed::rejected(identity, conflict));
             }
         };
-        let mut transaction = self.transaction(base, entry, Arc::clone(&deployed.tables));
+        let mut transaction = self.transaction(base, entry, Arc::clone(&deployed.writable));
         if plan.unchanged {
             // The same upload twice, at the same time: its migration ran already.
             return Ok(succeeded(identity, transaction, &plan));
@@ -55,11 +55,10 @@ impl Shared {
         };
         let call = on_deploy_call(&deployed, entry, command);
         let done = deployed.module.instance().execute(transaction, &call);
-        if done.result.is_err() {
-            return Executed::of(identity, done);
+        let mut executed = Executed::of(&deployed, done)?;
+        if let Verdict::Succeeded(result) = &mut executed.verdict {
+            *result = plan_value(&plan);
         }
-        let mut executed = succeeded(identity, done.transaction, &plan);
-        executed.elapsed = done.elapsed;
         Ok(executed)
     }
 
@@ -81,7 +80,7 @@ impl Shared {
         for table in catalog.owned_by(module) {
             put_owner(&mut transaction, &table, &orphan(module, entry)).map_err(Stop)?;
         }
-        Ok(done(identity, transaction, "null"))
+        Ok(done(identity, transaction, nothing()))
     }
 
     /// Drops a table that no module declares.
@@ -108,7 +107,7 @@ impl Shared {
         let mut transaction = self.transaction(base, entry, Arc::new(BTreeSet::new()));
         transaction.drop_table(table);
         transaction.delete_system(&table_names::tables(), key(table).map_err(Stop)?);
-        Ok(done(None, transaction, "null"))
+        Ok(done(None, transaction, nothing()))
     }
 
     fn load(&self, entry: &Entry, deploy: &Deploy) -> Result<Deployed, Unloadable> {
@@ -184,14 +183,22 @@ fn on_deploy_call(deployed: &Deployed, entry: &Entry, command: &Name) -> Command
 }
 
 fn succeeded(identity: Option<(Name, Hash)>, transaction: Transaction, plan: &Plan) -> Executed {
-    let plan = serde_json::to_string(plan).unwrap_or_else(|_| "null".to_owned());
-    done(identity, transaction, &plan)
+    done(identity, transaction, plan_value(plan))
 }
 
-fn done(identity: Option<(Name, Hash)>, transaction: Transaction, result: &str) -> Executed {
+fn plan_value(plan: &Plan) -> Value {
+    let plan = serde_json::to_string(plan).unwrap_or_else(|_| "null".to_owned());
+    Value::Json(plan.into())
+}
+
+fn nothing() -> Value {
+    Value::Json("null".into())
+}
+
+fn done(identity: Option<(Name, Hash)>, transaction: Transaction, result: Value) -> Executed {
     Executed {
         module: identity,
-        verdict: Verdict::Succeeded(Value::Json(result.into())),
+        verdict: Verdict::Succeeded(result),
         staged: transaction.finish(),
         elapsed: Duration::ZERO,
     }

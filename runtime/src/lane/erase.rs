@@ -15,26 +15,18 @@ use serde::{Deserialize, Serialize};
 
 use super::Shared;
 use super::execute::{Executed, Stop, failure};
+use crate::receipts::erased::{key, table};
 use crate::receipts::{self, Receipt};
 use crate::record::{Command, Entry, Outcome, Verdict};
 use crate::state::{Order, Range, State, ValueRef};
-use crate::value::{ChangeSet, Event, Failure, Key, Name, Sequence, Value, chain_of};
+use crate::value::{ChangeSet, Event, Failure, Key, Sequence, Value, chain_of};
 
-/// What is known of an erasure.
+/// What is known of an erasure, in its table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Row {
     /// The entry that asked for it.
     by: u64,
     time_ms: u64,
-}
-
-/// The table: sequence, 20 digits, to [`Row`].
-fn table() -> Name {
-    Name::system("$erased")
-}
-
-fn key(sequence: Sequence) -> String {
-    format!("{:020}", sequence.0)
 }
 
 /// The entry that had an entry erased; none if nobody had.

@@ -43,6 +43,14 @@ pub enum Error {
         /// Why.
         source: index::Error,
     },
+    /// What is indexed of events cannot be opened or made.
+    #[error("app `{app}`: cannot look after its events")]
+    Events {
+        /// Which app.
+        app: Name,
+        /// Why.
+        source: crate::events::FillError,
+    },
     /// The log took no record.
     #[error("app `{app}`: cannot append to the log")]
     Log {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
 use uuid::Uuid;
 
 use super::Shared;
@@ -13,7 +14,7 @@ use super::timers;
 use crate::catalog::{Catalog, Deployed};
 use crate::record::{Command, Entry, Keys, Outcome, Verdict};
 use crate::state::{Range, State};
-use crate::transaction::{Context, Staged, Transaction};
+use crate::transaction::{Context, NewEvent, Staged, Transaction};
 use crate::value::{Failure, Hash, Name};
 use crate::wasm::{self, CallError, CommandCall};
 
@@ -54,7 +55,7 @@ impl Shared {
         if rand_share(self.settings.replace_instance_share) {
             executor.live.remove(&deployed.name);
         }
-        let mut transaction = self.transaction(base, entry, Arc::clone(&deployed.tables));
+        let mut transaction = self.transaction(base, entry, Arc::clone(&deployed.writable));
         if command.scheduled_for_ms.is_some() {
             // Gone before the handler looks: it cannot take itself back.
             transaction.cancel_timer(entry.id);
@@ -66,7 +67,7 @@ impl Shared {
             // The pool may be full for a moment. The transaction is as it was.
             let full = matches!(done.result, Err(CallError::Host(_)));
             if !full || tries == HOST_TRIES_MAX {
-                return Executed::of(module, done);
+                return Executed::of(deployed, done);
             }
             tries += 1;
             transaction = done.transaction;
@@ -107,19 +108,26 @@ impl Executed {
         Self { module: None, verdict, staged: Staged::default(), elapsed: Duration::ZERO }
     }
 
-    /// What a handler's call comes to.
-    pub(super) fn of(module: Option<(Name, Hash)>, done: wasm::Executed) -> Result<Self, Stop> {
+    /// What a call of a module's handler comes to.
+    pub(super) fn of(deployed: &Deployed, done: wasm::Executed) -> Result<Self, Stop> {
         let wasm::Executed { transaction, result, elapsed } = done;
-        let (verdict, staged) = match result {
-            Ok(value) => (Verdict::Succeeded(value), transaction.finish()),
-            Err(CallError::Rejected { failure, events }) => match transaction.discard(events) {
-                Ok(events) => (Verdict::Rejected(failure), Staged { events, ..Staged::default() }),
-                Err(refusal) => (Verdict::Failed(refused(&refusal)), Staged::default()),
-            },
-            Err(CallError::Failed(failure)) => (Verdict::Failed(failure), Staged::default()),
+        let kept = match result {
+            Ok(value) => check_events(deployed, transaction.events())
+                .map(|()| (Verdict::Succeeded(value), transaction.finish())),
+            Err(CallError::Rejected { failure, events }) => check_events(deployed, &events)
+                .and_then(|()| transaction.discard(events).map_err(|refusal| refused(&refusal)))
+                .map(|events| (Verdict::Rejected(failure), Staged { events, ..Staged::default() })),
+            Err(CallError::Failed(failure)) => Err(failure),
             Err(CallError::Host(reason)) => return Err(Stop(reason)),
         };
-        Ok(Self { module, verdict, staged, elapsed })
+        let (verdict, staged) =
+            kept.unwrap_or_else(|failure| (Verdict::Failed(failure), Staged::default()));
+        Ok(Self {
+            module: Some((deployed.name.clone(), deployed.hash())),
+            verdict,
+            staged,
+            elapsed,
+        })
     }
 
     pub(super) fn into_outcome(self, entry: &Entry) -> Outcome {
@@ -196,6 +204,24 @@ fn refused(refusal: &crate::transaction::Refusal) -> Failure {
     failure(refusal.code(), refusal.to_string(), None)
 }
 
+/// Whether the events of a command fit the schemas that its module declares.
+fn check_events(deployed: &Deployed, events: &[NewEvent]) -> Result<(), Failure> {
+    for (index, event) in events.iter().enumerate() {
+        let event_type = &event.event_type;
+        let Some(Err(refused)) = deployed.check_event(event_type, &event.data) else { continue };
+        let message = format!(
+            "event {index} of type `{event_type}` does not fit its schema: {}",
+            refused.reasons()
+        );
+        let places = refused.violations().iter();
+        let places = places.map(|it| json!({ "pointer": it.pointer, "detail": it.message }));
+        let places: Vec<_> = places.collect();
+        let details = json!({ "event": index, "type": event_type, "errors": places });
+        return Err(failure("invalid-event", message, Some(details.to_string())));
+    }
+    Ok(())
+}
+
 /// What a handler is told of a command.
 fn command_call(deployed: &Deployed, entry: &Entry, command: &Command) -> CommandCall {
     CommandCall {
@@ -233,7 +259,7 @@ pub fn try_command(
                 .module
                 .instance()
                 .execute(transaction, &command_call(deployed, entry, command));
-            Executed::of(module, done).map_err(|Stop(reason)| reason)?
+            Executed::of(deployed, done).map_err(|Stop(reason)| reason)?
         }
     };
     Ok(executed.into_outcome(entry))

@@ -10,7 +10,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::Shared;
-use super::execute::{Executed, Stop};
+use super::advance;
+use super::execute::{Executed, Stop, failure};
 use super::flight::Flight;
 use super::inbox::Pending;
 use super::poison::{ATTEMPTS_MAX, Slot};
@@ -236,6 +237,8 @@ impl Shared {
             Act::Remove { module } => self.execute_remove(base, catalog, entry, module),
             Act::DropTable { table } => self.execute_drop(base, catalog, entry, table),
             Act::Erase { sequence } => self.execute_erase(base, entry, *sequence),
+            Act::Advance { .. } => Ok(advance::execute(&base, pending.prepared.as_ref())),
+            Act::Projection { name, .. } => Ok(unknown_projection(name)),
             Act::Schedule(schedule) => Ok(self.execute_schedule(base, entry, schedule)),
             Act::Cancel { timer } => Ok(self.execute_cancel(base, entry, *timer)),
         }
@@ -292,6 +295,11 @@ impl Shared {
 /// Whether an entry may change which modules and tables there are.
 fn changes_modules(act: &Act) -> bool {
     matches!(act, Act::Deploy(_) | Act::Remove { .. } | Act::DropTable { .. })
+}
+
+fn unknown_projection(name: &Name) -> Executed {
+    let message = format!("no module has a projection `{name}`");
+    Executed::rejected(None, failure("unknown-projection", message, None))
 }
 
 fn bytes_of(outcome: &Outcome) -> usize {

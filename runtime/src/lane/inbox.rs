@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use uuid::Uuid;
 
+use super::advance::Prepared;
 use super::flight::{Answer, Flight};
 use super::{Health, Settings};
 use crate::clock::Clock;
@@ -39,6 +40,8 @@ pub struct Submission {
     pub admitted: Option<(Name, Hash)>,
     /// A module to be kept in memory until the entry is executed.
     pub keep: Option<Arc<wasm::Module>>,
+    /// What an [`Act::Advance`] changes.
+    pub prepared: Option<Prepared>,
 }
 
 /// The place an entry has.
@@ -152,6 +155,7 @@ pub(super) struct Pending {
     /// Held so that a module compiled at admission is there at execution.
     #[expect(dead_code, reason = "it is there to be held")]
     pub(super) keep: Option<Arc<wasm::Module>>,
+    pub(super) prepared: Option<Prepared>,
 }
 
 /// An entry that is in no round yet.
@@ -233,7 +237,7 @@ impl Inbox {
         };
         for entry in unfinished {
             let entry = Arc::new(entry);
-            let flight = inbox.fly(&entry, None, None);
+            let flight = inbox.fly(&entry, None, None, None);
             flight.set_logged();
         }
         inbox
@@ -386,11 +390,11 @@ impl Inbox {
     fn sequence(&mut self, submission: Submission, id_time_ms: u64, now_ms: u64) -> Arc<Flight> {
         self.last = self.last.next();
         self.time_ms = now_ms;
-        let Submission { id, fingerprint, act, admitted, keep, .. } = submission;
+        let Submission { id, fingerprint, act, admitted, keep, prepared, .. } = submission;
         let (sequence, time_ms, erased) = (self.last, now_ms, false);
         let entry = Arc::new(Entry { sequence, time_ms, id, fingerprint, act, erased });
         self.ids.insert(id, id_time_ms, Seen { sequence: self.last, fingerprint });
-        let flight = self.fly(&entry, admitted, keep);
+        let flight = self.fly(&entry, admitted, keep, prepared);
         self.fresh.push(Fresh { entry, flight: Arc::clone(&flight) });
         flight
     }
@@ -400,15 +404,17 @@ impl Inbox {
         entry: &Arc<Entry>,
         admitted: Option<(Name, Hash)>,
         keep: Option<Arc<wasm::Module>>,
+        prepared: Option<Prepared>,
     ) -> Arc<Flight> {
         let flight = Arc::new(Flight::new(entry.id, entry.sequence));
         self.flights.insert(entry.id, Arc::clone(&flight));
         self.flying_bytes += bytes_of(&entry.act);
         self.unfinished += 1;
         let (generation, entry) = (self.generation, Arc::clone(entry));
-        let pending = Pending { generation, entry, flight: Arc::clone(&flight), admitted, keep };
+        let waiting = Arc::clone(&flight);
+        let pending = Pending { generation, entry, flight, admitted, keep, prepared };
         self.pending.push_back(pending);
-        flight
+        waiting
     }
 
     fn ticket(&self, id: Uuid, seen: Seen) -> Ticket {

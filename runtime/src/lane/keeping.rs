@@ -57,6 +57,7 @@ impl Lane {
     /// # Errors
     /// [`index::Error`]; what is not on disk stays in memory.
     pub fn settle(&self) -> Result<(), index::Error> {
+        self.0.events.settle()?;
         while self.0.receipts.settle(SETTLED_AT_ONCE)? == SETTLED_AT_ONCE {}
         let covered = self.0.index.covered();
         // In small steps: the sequencer has the same lock.

@@ -1,8 +1,8 @@
 //! Heads and bodies of entries. The tables in [`record`](super) have the layout.
 
 use super::bytes::{Input, Output};
-use super::{Act, Command, Damage, Deploy, Entry, Keys, Schedule, Unchanged};
-use crate::value::{Hash, Name, Sequence};
+use super::{Act, Command, Damage, Deploy, Entry, Keys, Schedule, Steer, Unchanged};
+use crate::value::{Hash, Name, Position, Sequence};
 
 /// A table name of one letter, a tag, an empty prefix, with their lengths.
 const UNCHANGED_BYTES_MIN: usize = 4;
@@ -12,8 +12,14 @@ const DEPLOY: u8 = 2;
 const REMOVE: u8 = 3;
 const DROP_TABLE: u8 = 4;
 const ERASE: u8 = 5;
+const ADVANCE: u8 = 6;
+const PROJECTION: u8 = 7;
 const SCHEDULE: u8 = 8;
 const CANCEL: u8 = 9;
+
+const RESUME: u8 = 1;
+const SKIP: u8 = 2;
+const REBUILD: u8 = 3;
 
 const ONE: u8 = 1;
 const PREFIX: u8 = 2;
@@ -68,6 +74,21 @@ pub(super) fn write(entry: &Entry, head: &mut Output, body: &mut Output) {
         Act::Erase { sequence } => {
             head.u8(ERASE);
             head.u64(sequence.0);
+        }
+        Act::Advance { worker, from, to } => {
+            head.u8(ADVANCE);
+            head.text(worker);
+            head.u64(from.0);
+            head.u64(to.0);
+        }
+        Act::Projection { name, what } => {
+            head.u8(PROJECTION);
+            head.text(name.as_str());
+            head.u8(match what {
+                Steer::Resume => RESUME,
+                Steer::Skip => SKIP,
+                Steer::Rebuild => REBUILD,
+            });
         }
         Act::Schedule(Schedule { at_ms, command }) => {
             head.u8(SCHEDULE);
@@ -166,10 +187,25 @@ impl ActHead {
             REMOVE => Act::Remove { module: input.name()? },
             DROP_TABLE => Act::DropTable { table: input.name()? },
             ERASE => Act::Erase { sequence: Sequence(input.u64()?) },
+            ADVANCE => Act::Advance {
+                worker: input.shared_text()?,
+                from: Position(input.u64()?),
+                to: Position(input.u64()?),
+            },
+            PROJECTION => Act::Projection { name: input.name()?, what: read_steer(input)? },
             CANCEL => Act::Cancel { timer: input.uuid()? },
             other => return Err(input.unknown("act", other)),
         };
         Ok(Self::Whole(act))
+    }
+}
+
+fn read_steer(input: &mut Input<'_>) -> Result<Steer, Damage> {
+    match input.u8()? {
+        RESUME => Ok(Steer::Resume),
+        SKIP => Ok(Steer::Skip),
+        REBUILD => Ok(Steer::Rebuild),
+        other => Err(input.unknown("thing to do about a projection", other)),
     }
 }
 

@@ -27,6 +27,7 @@ const BYTES: u8 = 2;
 const KEPT: u8 = 0;
 const CREATED: u8 = 1;
 const DROPPED: u8 = 2;
+const MOVED: u8 = 3;
 
 /// The head of an outcome.
 #[derive(Debug)]
@@ -90,11 +91,15 @@ fn write_failure(verdict: u8, failure: &Failure, head: &mut Output, body: &mut O
 
 fn write_table(changes: &TableChanges, body: &mut Output) {
     body.text(changes.table.as_str());
-    body.u8(match changes.lifecycle {
-        Lifecycle::Kept => KEPT,
-        Lifecycle::Created => CREATED,
-        Lifecycle::Dropped => DROPPED,
-    });
+    match &changes.lifecycle {
+        Lifecycle::Kept => body.u8(KEPT),
+        Lifecycle::Created => body.u8(CREATED),
+        Lifecycle::Dropped => body.u8(DROPPED),
+        Lifecycle::Moved { from } => {
+            body.u8(MOVED);
+            body.text(from.as_str());
+        }
+    }
     body.length(changes.rows.len());
     for (key, value) in &changes.rows {
         body.text(key.as_str());
@@ -215,6 +220,7 @@ fn read_changes(n_tables: usize, body: &mut Input<'_>) -> Result<ChangeSet, Dama
             KEPT => Lifecycle::Kept,
             CREATED => Lifecycle::Created,
             DROPPED => Lifecycle::Dropped,
+            MOVED => Lifecycle::Moved { from: body.name()? },
             other => return Err(body.unknown("lifecycle", other)),
         };
         let count = body.count(ROW_BYTES_MIN)?;

@@ -143,6 +143,11 @@ impl<'a> Walk<'a> {
         Ok(Self { header, n_records, n_read: 0, input })
     }
 
+    /// Where the next record begins.
+    pub(super) fn offset(&self) -> usize {
+        self.input.offset()
+    }
+
     /// The next record; none after the last, when nothing may be left over.
     pub(super) fn next(&mut self) -> Result<Option<Raw<'a>>, Damage> {
         if self.n_read == self.n_records {
@@ -160,14 +165,14 @@ impl<'a> Walk<'a> {
 pub(super) struct Raw<'a> {
     index: usize,
     pub(super) frame: Frame,
-    head: Input<'a>,
+    pub(super) head: Input<'a>,
     pub(super) head_bytes: &'a [u8],
     /// Empty if it was erased.
     pub(super) body_bytes: &'a [u8],
 }
 
 impl<'a> Raw<'a> {
-    fn read(index: usize, input: &mut Input<'a>) -> Result<Self, Damage> {
+    pub(super) fn read(index: usize, input: &mut Input<'a>) -> Result<Self, Damage> {
         let head_offset = input.offset() + FRAME_BYTES;
         let (frame, head_bytes) = Frame::read(input)?;
         let body_bytes = match frame.presence {
@@ -203,7 +208,7 @@ impl<'a> Raw<'a> {
         }
     }
 
-    fn entry(&self) -> Result<Entry, Damage> {
+    pub(super) fn entry(&self) -> Result<Entry, Damage> {
         let head = entry::Head::read(self.head.clone())?;
         match self.frame.presence {
             Presence::Whole => head.with_body(self.body()?),
@@ -211,7 +216,7 @@ impl<'a> Raw<'a> {
         }
     }
 
-    fn outcome(&self) -> Result<Outcome, Damage> {
+    pub(super) fn outcome(&self) -> Result<Outcome, Damage> {
         let head = outcome::Head::read(self.head.clone())?;
         match self.frame.presence {
             Presence::Whole => head.with_body(self.body()?),
@@ -247,7 +252,7 @@ impl<'a> Raw<'a> {
     }
 
     /// The same result, with damage placed in this record.
-    fn within<T>(&self, result: Result<T, Damage>) -> Result<T, Damage> {
+    pub(super) fn within<T>(&self, result: Result<T, Damage>) -> Result<T, Damage> {
         result.map_err(|damage| Damage { record: Some(self.index), ..damage })
     }
 }

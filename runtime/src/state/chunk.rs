@@ -74,7 +74,7 @@ impl Table {
     /// The highest sequence at which a key of the range was deleted, or a higher one.
     fn deleted(&self, range: &Range) -> Sequence {
         let runs = self.runs(range, Order::Ascending);
-        runs.map(|run| run.block.deleted).max().unwrap_or_default()
+        runs.map(|run| run.block.deleted).max().unwrap_or_default().max(self.since)
     }
 }
 

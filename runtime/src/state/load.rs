@@ -133,7 +133,7 @@ impl Loader {
         }
         let blocks = self.blocks.into_iter().map(|(bound, block)| (bound, Arc::new(block)));
         let blocks: Blocks = blocks.collect();
-        Ok(Table { blocks, rows: self.rows, bytes: self.bytes })
+        Ok(Table { blocks, rows: self.rows, bytes: self.bytes, since: Sequence(0) })
     }
 
     /// Adds a block, and joins it with those before that are too small to stay.

@@ -78,11 +78,13 @@ impl<'a> Iterator for Runs<'a> {
 pub(crate) struct Rows<'a> {
     runs: Runs<'a>,
     run: Option<Run<'a>>,
+    /// No row counts as put before this.
+    since: Sequence,
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn new(runs: Runs<'a>) -> Self {
-        Self { runs, run: None }
+    pub(super) fn new(runs: Runs<'a>, since: Sequence) -> Self {
+        Self { runs, run: None, since }
     }
 }
 
@@ -97,7 +99,8 @@ impl<'a> Iterator for Rows<'a> {
                     Order::Descending => run.rows.next_back(),
                 };
                 if let Some(index) = index {
-                    return run.block.row(index);
+                    let row = run.block.row(index);
+                    return row.map(|(row, changed)| (row, changed.max(self.since)));
                 }
             }
             self.run = Some(self.runs.next()?);

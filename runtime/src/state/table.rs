@@ -24,6 +24,9 @@ pub struct Table {
     pub(super) blocks: Blocks,
     pub(super) rows: u64,
     pub(super) bytes: u64,
+    /// No row counts as changed, and no key as deleted, before this: when the table
+    /// was moved to where it is. Blocks say when rows changed where they were.
+    pub(super) since: Sequence,
 }
 
 impl Table {
@@ -31,7 +34,12 @@ impl Table {
     /// name is deleted as of then.
     pub(super) fn empty(created: Sequence) -> Self {
         let blocks = Blocks::unit(Bound::lowest(), Arc::new(Block::empty(created)));
-        Self { blocks, rows: 0, bytes: 0 }
+        Self { blocks, rows: 0, bytes: 0, since: Sequence(0) }
+    }
+
+    /// The table in another's place as of a sequence, which changes all its rows.
+    pub(super) fn moved(self, sequence: Sequence) -> Self {
+        Self { since: sequence, ..self }
     }
 
     /// How many rows it has.
@@ -117,19 +125,19 @@ impl Table {
             return changed > sequence;
         }
         let mut runs = self.runs(range, Order::Ascending);
-        runs.any(|run| run.block.changed_since(&run.rows, sequence))
+        self.since > sequence || runs.any(|run| run.block.changed_since(&run.rows, sequence))
     }
 
     /// The packed rows of a range, for those who copy rather than read them.
     pub(crate) fn packed_rows(&self, range: &Range, order: Order) -> Rows<'_> {
-        Rows::new(self.runs(range, order))
+        Rows::new(self.runs(range, order), self.since)
     }
 
     /// When a key that is there was last put.
     fn changed(&self, key: &str) -> Option<Sequence> {
         let (_, block) = self.blocks.get_prev(key.as_bytes())?;
         let (_, changed) = block.row(block.search(key.as_bytes()).ok()?)?;
-        Some(changed)
+        Some(changed.max(self.since))
     }
 
     pub(super) fn runs(&self, range: &Range, order: Order) -> Runs<'_> {

@@ -264,3 +264,48 @@ fn ranges_cover_what_they_say() {
     let reversed = Range::between(Some("b".into()), Some("a".into()));
     assert!(reversed.is_empty() && Range::between(None, Some(String::new())).is_empty());
 }
+
+#[test]
+fn a_table_that_moves_takes_anothers_place_and_all_its_rows_have_changed() {
+    let next = Name::clone(&TABLE.parse().unwrap()).next_table();
+    let named =
+        |table: &Name, lifecycle, rows| TableChanges { table: table.clone(), lifecycle, rows };
+    let one = |table| ChangeSet { tables: vec![table] };
+    let mut state = State::empty();
+    state.apply(step(1), &changes(Lifecycle::Created, vec![put("a", "1"), put("z", "1")]));
+    let rows = vec![put("a", "2"), put("b", "2"), put("c", "2")];
+    state.apply(step(2), &one(named(&next, Lifecycle::Created, rows)));
+    state.apply(step(3), &one(named(&next, Lifecycle::Kept, vec![delete("c")])));
+    let before = state.clone();
+    let moved = changes(Lifecycle::Moved { from: next.clone() }, vec![put("d", "4")]);
+    let unshared = state.apply(step(4), &moved);
+    assert!(unshared > 0);
+    let expect = |state: &State, at: &[(&str, &str, u64)]| {
+        assert!(state.table(next.as_str()).is_none());
+        let json = |text: &str| Value::Json(text.into());
+        let rows = at.iter().map(|(key, value, at)| ((*key).into(), (json(value), Sequence(*at))));
+        assert_eq!(contents(table(state)), rows.collect::<Model>());
+    };
+    let rows = [("a", "2", 4), ("b", "2", 4), ("d", "4", 4)];
+    expect(&state, &rows);
+    for key in ["a", "b", "c", "d", "z", "never there"] {
+        assert!(table(&state).changed_since(&Range::key(key), Sequence(3)), "{key}");
+        assert!(!table(&state).changed_since(&Range::key(key), Sequence(4)), "{key}");
+    }
+    assert!(table(&state).changed_since(&Range::all(), Sequence(3)));
+    // Once more at once changes nothing.
+    let mut again = state.clone();
+    again.apply(step(4), &moved);
+    expect(&again, &rows);
+    // What was there before is as it was (I6).
+    assert_eq!(table(&before).get("z"), Some(ValueRef::Json("1")));
+    // A copy in chunks says the same.
+    let copy = chunks::copy(table(&state));
+    assert_eq!(contents(&copy), contents(table(&state)));
+    assert!(copy.changed_since(&Range::key("z"), Sequence(3)));
+    assert!(!copy.changed_since(&Range::all(), Sequence(4)));
+    // And it goes on from there.
+    state.apply(step(5), &changes(Lifecycle::Kept, vec![delete("b"), put("e", "5")]));
+    expect(&state, &[("a", "2", 4), ("d", "4", 4), ("e", "5", 5)]);
+    check_blocks(table(&state));
+}

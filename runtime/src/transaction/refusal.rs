@@ -26,6 +26,15 @@ pub enum Refusal {
         /// The table.
         table: String,
     },
+    /// A projection named a table that is not its own.
+    #[error(
+        "table `{table}` is not one of the projection's; it reads and writes only those that the \
+         manifest lists in its `tables`"
+    )]
+    OutsideView {
+        /// What was asked for.
+        table: String,
+    },
     /// The key is empty or too long.
     #[error(transparent)]
     Key(#[from] Invalid),
@@ -50,13 +59,13 @@ pub enum Refusal {
         offset: usize,
     },
     /// More keys written than allowed.
-    #[error("a command may write at most {limit} rows; split the work over several")]
+    #[error("at most {limit} rows may be written; split the work over several commands")]
     TooManyRows {
         /// The limit.
         limit: usize,
     },
     /// More bytes staged than allowed.
-    #[error("a command may stage at most {limit} bytes; split the work over several")]
+    #[error("at most {limit} bytes may be staged; split the work over several commands")]
     TooManyBytes {
         /// The limit.
         limit: usize,
@@ -121,7 +130,7 @@ impl Refusal {
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownTable { .. } => "unknown-table",
-            Self::ForeignTable { .. } => "foreign-table",
+            Self::ForeignTable { .. } | Self::OutsideView { .. } => "foreign-table",
             Self::Key(_) => "invalid-key",
             Self::ValueTooLong { .. } => "value-too-long",
             Self::InvalidJson { .. } => "invalid-json",
@@ -140,6 +149,10 @@ impl Refusal {
 
     pub(super) fn unknown_table(table: &str) -> Self {
         Self::UnknownTable { table: quoted(table) }
+    }
+
+    pub(super) fn outside_view(table: &str) -> Self {
+        Self::OutsideView { table: quoted(table) }
     }
 
     pub(super) fn invalid_event_type(event_type: &str) -> Self {

@@ -49,10 +49,11 @@ impl StagedTables {
             None if in_base.is_none() => Lifecycle::Created,
             _ => return,
         };
+        let loses_rows = lifecycle == Lifecycle::Kept;
         self.tables.insert(table.clone(), StagedTable { lifecycle, rows: StagedRows::new() });
         // A table dropped and created anew is, in a change set, one that is kept
         // and loses all its rows.
-        if let (Lifecycle::Kept, Some(in_base)) = (lifecycle, in_base) {
+        if let (true, Some(in_base)) = (loses_rows, in_base) {
             for row in in_base.scan(&Range::all(), Order::Ascending) {
                 // Every key that is stored was a key when it was put.
                 let Ok(key) = Key::new(row.key) else { continue };

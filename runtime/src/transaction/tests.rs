@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::json::JSON_DEPTH_MAX;
 use super::{
-    Chain, Context, Cursor, Limits, NewEvent, PAGE_ROWS_MAX, Read, Refusal, Transaction, check_json,
+    Chain, Context, Cursor, Limits, NewCommand, NewEvent, PAGE_ROWS_MAX, Read, Refusal, Transaction,
+    check_json,
 };
 use crate::state::model::{Model, OwnedRow, Random, apply, contents, expected, owned};
 use crate::state::{Order, Range, State, Step, ValueRef, unpack};
@@ -209,7 +210,23 @@ fn refuses_what_handlers_may_not_do() {
 fn a_view_sees_no_table_but_its_own() {
     let view = Transaction::for_view(base(Vec::new()), context(2, Limits::default()));
     assert_eq!(view.get("rows", "k"), Ok(None));
-    assert_eq!(view.get("foreign", "k").unwrap_err().code(), "unknown-table");
+    for table in ["foreign", "$system", "nowhere"] {
+        assert_eq!(view.get(table, "k").unwrap_err().code(), "foreign-table");
+    }
+}
+
+#[test]
+fn a_command_to_submit_is_checked() {
+    let refused = |name: &str, input: &str, metadata: &str| {
+        let refused = NewCommand::new(name, input.into(), metadata.into()).unwrap_err();
+        assert_eq!(refused.code(), "invalid-command");
+        refused.to_string()
+    };
+    assert!(NewCommand::new("ship", "null".into(), r#"{"a":1}"#.into()).is_ok());
+    assert!(refused("Ship it", "null", "{}").contains("`Ship it`"));
+    assert!(refused("ship", "{", "{}").contains("the input of `ship`: the text is not JSON"));
+    assert!(refused("ship", "1", "[]").contains("metadata of `ship` must be a JSON object"));
+    assert!(refused("ship", &"1".repeat(1 << 20), "{}").contains("1048576 bytes"));
 }
 
 #[test]

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::contract::types;
 use super::outcome::CallError;
-use crate::transaction::Transaction;
-use crate::value::{Name, Sequence, Value};
+use crate::transaction::{NewCommand, Transaction};
+use crate::value::{Name, Sequence, StoredEvent, Value};
 
 /// A question for a module.
 #[derive(Clone, Debug)]
@@ -71,13 +71,45 @@ pub struct CommandCall {
     pub metadata: Arc<str>,
 }
 
-/// A command that was executed, or could not be.
+/// An event for a projection.
+#[derive(Clone, Debug)]
+pub struct ProjectCall {
+    /// The app and module, such as `main/shop`, for log lines.
+    pub module: Arc<str>,
+    /// Which projection.
+    pub projection: Name,
+    /// What happened; of a type that the projection is on.
+    pub event: Arc<StoredEvent>,
+}
+
+/// An event for a reaction.
+#[derive(Clone, Debug)]
+pub struct ReactCall {
+    /// The app and module, such as `main/shop`, for log lines.
+    pub module: Arc<str>,
+    /// Which reaction.
+    pub reaction: Name,
+    /// What happened; of a type that the reaction is on.
+    pub event: Arc<StoredEvent>,
+}
+
+/// What a reaction came to.
+#[derive(Debug)]
+pub struct Reacted {
+    /// The commands to submit, in order. Whether there are such commands, and
+    /// whether their inputs fit, is not known here.
+    pub result: Result<Vec<NewCommand>, CallError>,
+    /// How long it took, instantiation included.
+    pub elapsed: Duration,
+}
+
+/// A command that was executed or an event that was projected, or could not be.
 #[derive(Debug)]
 pub struct Executed {
     /// What was given, with what the handler staged. Of use only if there is a
     /// result; otherwise to be discarded.
     pub transaction: Transaction,
-    /// The result; if it is JSON, well-formed.
+    /// The result; if it is JSON, well-formed. That of a projection is `null`.
     pub result: Result<Value, CallError>,
     /// How long it took, instantiation included.
     pub elapsed: Duration,
@@ -110,6 +142,33 @@ impl CommandCall {
             metadata: self.metadata.clone(),
         }
     }
+}
+
+/// An event, in the contract's words.
+pub(super) fn to_event(event: &StoredEvent) -> types::Event {
+    types::Event {
+        position: event.position.0,
+        id: event.id.to_string().into(),
+        event_type: event.event_type.clone(),
+        subject: event.subject.clone(),
+        time_ms: event.time_ms,
+        data: event.data.clone(),
+        sequence: event.sequence.0,
+        command_id: event.command_id.to_string().into(),
+        correlation_id: event.correlation_id.clone(),
+        causation_id: event.causation_id.clone(),
+        module_hash: event.module_hash.map_or_else(|| "".into(), |hash| hash.to_string().into()),
+        metadata: metadata(event),
+    }
+}
+
+/// Whatever is in it must be the same whenever the event is read, since tables
+/// are built from it.
+fn metadata(event: &StoredEvent) -> Arc<str> {
+    let module = event.module.as_ref().map(Name::as_str);
+    serde_json::json!({ "module": module, "depth": event.depth, "erased": event.erased })
+        .to_string()
+        .into()
 }
 
 /// How long a call takes, for people: nothing is decided by it, and no guest

@@ -36,6 +36,7 @@ enum Granted {
     Nothing,
     Snapshot(u32, Snapshot),
     Transaction(u32, Transaction),
+    View(u32, Transaction),
 }
 
 /// The state a query is asked of.
@@ -74,18 +75,25 @@ impl Guest {
         number
     }
 
-    /// Ends a query: its handle and cursors lead nowhere from now on.
+    /// Begins a projection's turn; returns the number of its handle.
+    pub(super) fn grant_view(&mut self, view: Transaction) -> u32 {
+        let number = self.handles.give().unwrap_or(0);
+        self.granted = Granted::View(number, view);
+        number
+    }
+
+    /// Ends a query or reaction: its handle and cursors lead nowhere from now on.
     pub(super) fn take_snapshot(&mut self) -> Option<Snapshot> {
         match self.end() {
             Granted::Snapshot(_, snapshot) => Some(snapshot),
-            Granted::Nothing | Granted::Transaction(..) => None,
+            Granted::Nothing | Granted::Transaction(..) | Granted::View(..) => None,
         }
     }
 
-    /// Ends a command: its handle and cursors lead nowhere from now on.
+    /// Ends a command or a projection's turn: its handle and cursors lead nowhere from now on.
     pub(super) fn take_transaction(&mut self) -> Option<Transaction> {
         match self.end() {
-            Granted::Transaction(_, transaction) => Some(transaction),
+            Granted::Transaction(_, staged) | Granted::View(_, staged) => Some(staged),
             Granted::Nothing | Granted::Snapshot(..) => None,
         }
     }
@@ -106,6 +114,13 @@ impl Guest {
     pub(super) fn transaction(&mut self, number: u32) -> Result<&mut Transaction, Fault> {
         match &mut self.granted {
             Granted::Transaction(given, transaction) if *given == number => Ok(transaction),
+            _ => Err(Fault::StaleHandle),
+        }
+    }
+
+    pub(super) fn view(&mut self, number: u32) -> Result<&mut Transaction, Fault> {
+        match &mut self.granted {
+            Granted::View(given, view) if *given == number => Ok(view),
             _ => Err(Fault::StaleHandle),
         }
     }
@@ -179,7 +194,9 @@ impl Granted {
     fn to(&self, number: u32) -> Result<&dyn Read, Fault> {
         match self {
             Self::Snapshot(given, snapshot) if *given == number => Ok(&snapshot.state),
-            Self::Transaction(given, transaction) if *given == number => Ok(transaction),
+            Self::Transaction(given, staged) | Self::View(given, staged) if *given == number => {
+                Ok(staged)
+            }
             _ => Err(Fault::StaleHandle),
         }
     }
@@ -188,7 +205,7 @@ impl Granted {
     fn to_cursors(&self) -> Result<&dyn Read, Fault> {
         match self {
             Self::Snapshot(_, snapshot) => Ok(&snapshot.state),
-            Self::Transaction(_, transaction) => Ok(transaction),
+            Self::Transaction(_, staged) | Self::View(_, staged) => Ok(staged),
             Self::Nothing => Err(Fault::StaleHandle),
         }
     }

@@ -161,42 +161,48 @@ impl store::HostTransaction for Guest {
     }
 }
 
-/// No call is given a view before projections are supported, so every number
-/// that arrives here is one of nothing.
 impl store::HostView for Guest {
-    fn get(&mut self, _: Resource<View>, _: String, _: String) -> Result<Option<Value>> {
-        Err(Fault::StaleHandle.into())
+    fn get(&mut self, handle: Resource<View>, table: String, key: String) -> Result<Option<Value>> {
+        Ok(Self::get(self, handle.rep(), &table, &key)?)
     }
 
     fn get_many(
         &mut self,
-        _: Resource<View>,
-        _: String,
-        _: Vec<String>,
+        handle: Resource<View>,
+        table: String,
+        keys: Vec<String>,
     ) -> Result<Vec<Option<Value>>> {
-        Err(Fault::StaleHandle.into())
+        Ok(Self::get_many(self, handle.rep(), &table, &keys)?)
     }
 
-    fn count(&mut self, _: Resource<View>, _: String, _: Range) -> Result<u64> {
-        Err(Fault::StaleHandle.into())
+    fn count(&mut self, handle: Resource<View>, table: String, range: Range) -> Result<u64> {
+        Ok(Self::count(self, handle.rep(), &table, range)?)
     }
 
     fn scan(
         &mut self,
-        _: Resource<View>,
-        _: String,
-        _: Range,
-        _: Order,
+        handle: Resource<View>,
+        table: String,
+        range: Range,
+        order: Order,
     ) -> Result<Resource<Cursor>> {
-        Err(Fault::StaleHandle.into())
+        Ok(Resource::new_own(Self::scan(self, handle.rep(), &table, range, order)?))
     }
 
-    fn put(&mut self, _: Resource<View>, _: String, _: String, _: Value) -> Result<()> {
-        Err(Fault::StaleHandle.into())
+    fn put(
+        &mut self,
+        handle: Resource<View>,
+        table: String,
+        key: String,
+        value: Value,
+    ) -> Result<()> {
+        let view = self.view(handle.rep())?;
+        Ok(view.put(&table, &key, value.into()).map_err(Fault::from)?)
     }
 
-    fn delete(&mut self, _: Resource<View>, _: String, _: String) -> Result<()> {
-        Err(Fault::StaleHandle.into())
+    fn delete(&mut self, handle: Resource<View>, table: String, key: String) -> Result<()> {
+        let view = self.view(handle.rep())?;
+        Ok(view.delete(&table, &key).map_err(Fault::from)?)
     }
 
     fn drop(&mut self, handle: Resource<View>) -> Result<()> {

@@ -1,4 +1,5 @@
-//! The live instance of a module in a lane: commands go through it one by one.
+//! The live instance of a module in a lane: commands, and events for projections,
+//! go through it one by one.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,10 +7,11 @@ use std::sync::Arc;
 use wasmtime::Store;
 use wasmtime::component::Resource;
 
-use super::call::{CommandCall, Executed, Stopwatch};
-use super::contract::exports::chancery::app::commands;
+use super::call::{CommandCall, Executed, ProjectCall, Stopwatch, to_event};
+use super::contract::exports::chancery::app::{commands, projections};
 use super::contract::types;
 use super::engine;
+use super::fault::Fault;
 use super::guest::Guest;
 use super::guest_log::Callee;
 use super::module::Module;
@@ -21,7 +23,7 @@ use crate::value::Value;
 /// replaced: a leak should cost a new instance, not fail a command one day.
 const HANDLES_LEFT_MAX: usize = 500;
 
-/// Executes commands in an instance that is kept between calls. What an instance
+/// Executes commands and projects events in an instance that is kept between calls. What an instance
 /// remembers has no meaning: it is started when it is first needed, replaced
 /// after a number of calls or when it has grown, and thrown away when it traps.
 pub struct Live {
@@ -34,7 +36,8 @@ type Outcome = Result<Value, CallError>;
 
 struct Running {
     store: Store<Guest>,
-    commands: commands::Guest,
+    commands: Option<commands::Guest>,
+    projections: Option<projections::Guest>,
     calls: u64,
 }
 
@@ -45,23 +48,35 @@ impl Live {
 
     /// Executes a command on a transaction and gives the transaction back.
     pub fn execute(&mut self, transaction: Transaction, call: &CommandCall) -> Executed {
-        let stopwatch = Stopwatch::start();
         let id: Arc<str> = call.id.to_string().into();
         let name = call.name.as_str().into();
         let module = call.module.clone();
         let callee = Callee { kind: "command", name, id: id.clone(), module };
-        let mut running = match self.running(callee) {
-            Ok(running) => running,
-            Err(error) => {
-                return Executed { transaction, result: Err(error), elapsed: stopwatch.elapsed() };
-            }
-        };
-        let guest = running.store.data_mut();
-        let handle = Resource::new_own(guest.grant_transaction(transaction));
-        let returned =
-            running.commands.call_execute(&mut running.store, handle, &call.to_command(id));
-        let (transaction, result) = self.end(running, returned);
-        Executed { transaction, result, elapsed: stopwatch.elapsed() }
+        self.call(callee, Guest::grant_transaction, transaction, |running, number| {
+            let Some(commands) = &running.commands else {
+                return Err(Fault::Host("the module has no commands".into()).into());
+            };
+            let handle = Resource::new_own(number);
+            commands.call_execute(&mut running.store, handle, &call.to_command(id))
+        })
+    }
+
+    /// Folds an event into a projection's tables, on a transaction made by
+    /// [`Transaction::for_view`], and gives the transaction back. The limits are
+    /// those of a command: it holds up the commands behind it.
+    pub fn project(&mut self, view: Transaction, call: &ProjectCall) -> Executed {
+        let event = to_event(&call.event);
+        let (name, id) = (call.projection.as_str(), event.id.clone());
+        let module = call.module.clone();
+        let callee = Callee { kind: "projection", name: name.into(), id, module };
+        self.call(callee, Guest::grant_view, view, |running, number| {
+            let Some(projections) = &running.projections else {
+                return Err(Fault::Host("the module has no projections".into()).into());
+            };
+            let handle = Resource::new_own(number);
+            let returned = projections.call_project(&mut running.store, handle, name, &event)?;
+            Ok(returned.map(|()| types::Value::Json("null".into())))
+        })
     }
 
     /// Gives up the instance: the next command starts another.
@@ -79,6 +94,29 @@ impl Live {
     #[must_use]
     pub fn module(&self) -> &Arc<Module> {
         &self.module
+    }
+
+    /// Lets the guest do something to what is staged, through a handle with the
+    /// number that `grant` gives.
+    fn call(
+        &mut self,
+        callee: Callee,
+        grant: fn(&mut Guest, Transaction) -> u32,
+        staged: Transaction,
+        run: impl FnOnce(&mut Running, u32) -> Returned,
+    ) -> Executed {
+        let stopwatch = Stopwatch::start();
+        let mut running = match self.running(callee) {
+            Ok(running) => running,
+            Err(error) => {
+                let (transaction, result) = (staged, Err(error));
+                return Executed { transaction, result, elapsed: stopwatch.elapsed() };
+            }
+        };
+        let number = grant(running.store.data_mut(), staged);
+        let returned = run(&mut running, number);
+        let (transaction, result) = self.end(running, returned);
+        Executed { transaction, result, elapsed: stopwatch.elapsed() }
     }
 
     /// An instance ready for a call. It is not kept here while the call is on,
@@ -124,14 +162,13 @@ impl fmt::Debug for Live {
 
 impl Running {
     fn start(module: &Module, callee: Callee) -> Result<Self, CallError> {
-        let Some(commands) = &module.commands else {
-            return Err(CallError::Host("the module has no commands".into()));
-        };
         let budget = module.host.settings.command_budget();
         let (mut store, instance) = module.start(budget, callee)?;
-        match commands.load(&mut store, &instance) {
-            Ok(commands) => Ok(Self { store, commands, calls: 1 }),
-            Err(error) => Err(outcome::of_error(store.data(), &error)),
+        let commands = module.commands.as_ref().map(|it| it.load(&mut store, &instance));
+        let projections = module.projections.as_ref().map(|it| it.load(&mut store, &instance));
+        match (commands.transpose(), projections.transpose()) {
+            (Ok(commands), Ok(projections)) => Ok(Self { store, commands, projections, calls: 1 }),
+            (Err(error), _) | (_, Err(error)) => Err(outcome::of_error(store.data(), &error)),
         }
     }
 

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre, Resource};
 
-use super::call::{Answered, QueryCall, Stopwatch};
-use super::contract::exports::chancery::app::{commands, manifest, queries};
-use super::contract::types;
+use super::call::{Answered, QueryCall, ReactCall, Reacted, Stopwatch, to_event};
+use super::contract::exports::chancery::app::{
+    commands, manifest, projections, queries, reactions,
+};
+use super::contract::{self, types};
 use super::fault::Fault;
 use super::guest::{Guest, Snapshot};
 use super::guest_log::Callee;
@@ -19,6 +21,7 @@ use super::outcome::{self, CallError};
 use super::refused::Refused;
 use super::settings::Budget;
 use crate::state::State;
+use crate::transaction::NewCommand;
 use crate::value::Hash;
 
 /// One version of a module. Its instances are made from it, and it keeps none.
@@ -30,6 +33,15 @@ pub struct Module {
     pre: InstancePre<Guest>,
     queries: Option<queries::GuestIndices>,
     pub(super) commands: Option<commands::GuestIndices>,
+    pub(super) projections: Option<projections::GuestIndices>,
+    reactions: Option<reactions::GuestIndices>,
+}
+
+/// A handler that reads: what it returned, and the store of its instance.
+struct Asked<T> {
+    store: Store<Guest>,
+    returned: Result<T, types::Failure>,
+    asked_time: bool,
 }
 
 impl Module {
@@ -54,6 +66,8 @@ impl Module {
             manifest: Manifest::parse(&text)?,
             queries: queries::GuestIndices::new(&pre).ok(),
             commands: commands::GuestIndices::new(&pre).ok(),
+            projections: projections::GuestIndices::new(&pre).ok(),
+            reactions: reactions::GuestIndices::new(&pre).ok(),
             pre,
         };
         module.check_exports(&mut store, &instance)?;
@@ -69,19 +83,29 @@ impl Module {
         let name = call.name.as_str().into();
         let id = call.request_id.clone();
         let callee = Callee { kind: "query", name, id, module: call.module.clone() };
-        let (mut store, instance) = self.start(self.host.settings.query_budget(), callee)?;
         let snapshot = Snapshot { state, request_time_ms: call.request_time_ms, asked_time: false };
-        let returned = self.ask(&mut store, &instance, snapshot, call);
-        let guest = store.data_mut();
-        let asked_time = guest.take_snapshot().is_some_and(|snapshot| snapshot.asked_time);
-        let value = match returned {
-            Ok(returned) => outcome::of_return(guest, returned)?,
-            Err(error) => return Err(outcome::of_error(guest, &error)),
-        };
-        Ok(Answered { value, asked_time, elapsed: stopwatch.elapsed() })
+        let asked = self.ask(callee, snapshot, |store, instance, handle| {
+            let Some(queries) = &self.queries else {
+                return Err(Fault::Host("the module has no queries".into()).into());
+            };
+            let queries = queries.load(&mut *store, instance)?;
+            queries.call_query(store, handle, &call.to_request())
+        })?;
+        let value = outcome::of_return(asked.store.data(), asked.returned)?;
+        Ok(Answered { value, asked_time: asked.asked_time, elapsed: stopwatch.elapsed() })
     }
 
-    /// A live instance for commands, started at the first one.
+    /// Asks a reaction what follows from an event, in a fresh instance over a state
+    /// that includes the event. The limits are those of a query, and the time of the
+    /// request is that of the event.
+    #[must_use]
+    pub fn react(&self, state: State, call: &ReactCall) -> Reacted {
+        let stopwatch = Stopwatch::start();
+        let result = self.commands_of(state, call);
+        Reacted { result, elapsed: stopwatch.elapsed() }
+    }
+
+    /// A live instance for commands and projections, started at the first call.
     #[must_use]
     pub fn instance(self: &Arc<Self>) -> Live {
         Live::new(self.clone())
@@ -130,43 +154,90 @@ impl Module {
         }
     }
 
-    fn ask(
-        &self,
-        store: &mut Store<Guest>,
-        instance: &Instance,
-        snapshot: Snapshot,
-        call: &QueryCall,
-    ) -> wasmtime::Result<Result<types::Value, types::Failure>> {
-        let Some(queries) = &self.queries else {
-            return Err(Fault::Host("the module has no queries".into()).into());
-        };
-        let queries = queries.load(&mut *store, instance)?;
-        let handle = Resource::new_own(store.data_mut().grant_snapshot(snapshot)?);
-        queries.call_query(store, handle, &call.to_request())
+    fn commands_of(&self, state: State, call: &ReactCall) -> Result<Vec<NewCommand>, CallError> {
+        let event = to_event(&call.event);
+        let (name, id) = (call.reaction.as_str(), event.id.clone());
+        let callee =
+            Callee { kind: "reaction", name: name.into(), id, module: call.module.clone() };
+        let snapshot = Snapshot { state, request_time_ms: event.time_ms, asked_time: false };
+        let asked = self.ask(callee, snapshot, |store, instance, handle| {
+            let Some(reactions) = &self.reactions else {
+                return Err(Fault::Host("the module has no reactions".into()).into());
+            };
+            let reactions = reactions.load(&mut *store, instance)?;
+            reactions.call_react(store, handle, name, &event)
+        })?;
+        outcome::of_reaction(asked.store.data(), asked.returned)
     }
 
-    /// Whether what the manifest declares can be called, and as the contract says.
+    /// Calls a handler that reads, in a fresh instance.
+    fn ask<T>(
+        &self,
+        callee: Callee,
+        snapshot: Snapshot,
+        call: impl FnOnce(
+            &mut Store<Guest>,
+            &Instance,
+            Resource<contract::Snapshot>,
+        ) -> wasmtime::Result<Result<T, types::Failure>>,
+    ) -> Result<Asked<T>, CallError> {
+        let (mut store, instance) = self.start(self.host.settings.query_budget(), callee)?;
+        let granted = store.data_mut().grant_snapshot(snapshot).map_err(wasmtime::Error::from);
+        let returned =
+            granted.and_then(|number| call(&mut store, &instance, Resource::new_own(number)));
+        let asked_time = store.data_mut().take_snapshot().is_some_and(|it| it.asked_time);
+        match returned {
+            Ok(returned) => Ok(Asked { store, returned, asked_time }),
+            Err(error) => Err(outcome::of_error(store.data(), &error)),
+        }
+    }
+
+    /// Whether what the manifest declares can be called, and as the contract says;
+    /// and whether events reach what is there to be given them.
     fn check_exports(&self, store: &mut Store<Guest>, instance: &Instance) -> Result<(), Refused> {
-        let missing = |path: &str| Refused::InvalidManifest {
-            path: path.into(),
-            reason: format!(
-                "is not empty, but the component does not export `chancery:app/{path}`"
-            ),
-        };
-        if self.queries.is_none() && !self.manifest.queries.is_empty() {
-            return Err(missing("queries"));
-        }
-        if self.commands.is_none() && !self.manifest.commands.is_empty() {
-            return Err(missing("commands"));
-        }
+        let Manifest { queries, commands, projections, reactions, .. } = &self.manifest;
+        must_export("queries", queries.is_empty(), self.queries.is_some())?;
+        must_export("commands", commands.is_empty(), self.commands.is_some())?;
+        must_export("projections", projections.is_empty(), self.projections.is_some())?;
+        must_export("reactions", reactions.is_empty(), self.reactions.is_some())?;
+        must_declare("projections", projections.is_empty(), self.projections.is_some())?;
+        must_declare("reactions", reactions.is_empty(), self.reactions.is_some())?;
+        let mut loaded = Ok(());
         if let Some(queries) = &self.queries {
-            queries.load(&mut *store, instance).map_err(|error| Refused::unlike(&error))?;
+            loaded = loaded.and(queries.load(&mut *store, instance).map(drop));
         }
         if let Some(commands) = &self.commands {
-            commands.load(store, instance).map_err(|error| Refused::unlike(&error))?;
+            loaded = loaded.and(commands.load(&mut *store, instance).map(drop));
         }
-        Ok(())
+        if let Some(projections) = &self.projections {
+            loaded = loaded.and(projections.load(&mut *store, instance).map(drop));
+        }
+        if let Some(reactions) = &self.reactions {
+            loaded = loaded.and(reactions.load(&mut *store, instance).map(drop));
+        }
+        loaded.map_err(|error| Refused::unlike(&error))
     }
+}
+
+fn must_export(interface: &str, is_empty: bool, is_exported: bool) -> Result<(), Refused> {
+    if is_empty || is_exported {
+        return Ok(());
+    }
+    let reason =
+        format!("is not empty, but the component does not export `chancery:app/{interface}`");
+    Err(Refused::InvalidManifest { path: interface.into(), reason })
+}
+
+/// Handlers of events that no event would ever reach: the manifest was forgotten.
+fn must_declare(interface: &str, is_empty: bool, is_exported: bool) -> Result<(), Refused> {
+    if !is_empty || !is_exported {
+        return Ok(());
+    }
+    let reason = format!(
+        "is empty, but the component exports `chancery:app/{interface}`; declare them, or leave \
+         out the export"
+    );
+    Err(Refused::InvalidManifest { path: interface.into(), reason })
 }
 
 impl fmt::Debug for Module {

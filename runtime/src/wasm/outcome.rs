@@ -10,11 +10,14 @@ use super::engine::WASM_STACK_BYTES;
 use super::fault::Fault;
 use super::guest::Guest;
 use super::guest_log::Callee;
-use crate::transaction::{NewEvent, Refusal, check_json};
+use crate::transaction::{NewCommand, NewEvent, Refusal, check_json};
 use crate::value::{Failure, Value};
 
 /// The code of a rejection, in bytes.
 const CODE_BYTES_MAX: usize = 64;
+/// Commands that a reaction wants submitted because of one event. Arbitrary; each
+/// is a row until it is submitted, and they are staged together.
+const NEW_COMMANDS_MAX: usize = 1_000;
 
 /// Why a call has no result.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +42,18 @@ pub enum CallError {
 }
 
 impl CallError {
+    /// Whether trying again is of no use, as a reaction says by a member
+    /// `"permanent": true` in the details of its failure.
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        let Self::Rejected { failure, .. } = self else {
+            return false;
+        };
+        let details = failure.details.as_deref().unwrap_or("null");
+        let details: serde_json::Value = serde_json::from_str(details).unwrap_or_default();
+        details.get("permanent") == Some(&true.into())
+    }
+
     /// The failure of a command whose rejection carries an event that cannot be
     /// recorded.
     #[must_use]
@@ -68,6 +83,30 @@ fn result(guest: &Guest, callee: &Callee, value: Value) -> Result<Value, CallErr
         })?;
     }
     Ok(value)
+}
+
+/// The commands of a reaction that returned.
+pub(super) fn of_reaction(
+    guest: &Guest,
+    returned: Result<Vec<types::NewCommand>, types::Failure>,
+) -> Result<Vec<NewCommand>, CallError> {
+    let callee = guest.log.callee();
+    let commands = returned.map_err(|failure| rejection(guest, callee, failure))?;
+    if commands.len() > NEW_COMMANDS_MAX {
+        let n_commands = commands.len();
+        let message =
+            format!("{callee} returned {n_commands} commands; the limit is {NEW_COMMANDS_MAX}");
+        return Err(failed("too-many-commands", message));
+    }
+    let bytes = |command: &types::NewCommand| {
+        command.name.len() + command.input.len() + command.metadata.len()
+    };
+    check_output(guest, callee, commands.iter().map(bytes).sum())?;
+    let checked = commands.into_iter().map(|command| {
+        NewCommand::new(&command.name, command.input, command.metadata)
+            .map_err(|refusal| failed(refusal.code(), format!("{callee} failed: {refusal}")))
+    });
+    checked.collect()
 }
 
 fn rejection(guest: &Guest, callee: &Callee, failure: types::Failure) -> CallError {

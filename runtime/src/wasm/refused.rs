@@ -80,9 +80,6 @@ pub enum Refused {
         /// What is wrong with it.
         reason: String,
     },
-    /// It is valid, and this server cannot do it yet.
-    #[error("{0}")]
-    NotSupported(String),
     /// Nothing is wrong with the upload: the server could not check it now.
     #[error("the server could not check the module: {0}")]
     Host(String),
@@ -105,7 +102,6 @@ impl Refused {
             Self::CompileFailed(_) => "compile-failed",
             Self::DescribeFailed(_) => "describe-failed",
             Self::InvalidManifest { .. } => "invalid-manifest",
-            Self::NotSupported(_) => "not-supported",
             Self::Host(_) => "host",
         }
     }

@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
-/// How long a query may run. Long enough for a report, short enough that a
+/// How long a query, or a reaction, may run. Long enough for a report, short enough that a
 /// looping query gives its thread back while its caller still waits.
 pub const QUERY_DEADLINE: Duration = Duration::from_secs(1);
-/// How long a command may run. It holds up the commands behind it.
+/// How long a command may run, or a projection with one event. It holds up the
+/// commands behind it.
 pub const COMMAND_DEADLINE: Duration = Duration::from_secs(5);
 /// How long a module may take to start and describe itself at upload.
 pub const DESCRIBE_DEADLINE: Duration = Duration::from_secs(2);
@@ -41,9 +42,9 @@ const TRANSFER_BYTES_MARGIN: usize = 1 << 20;
 /// What guest code may use. [`Settings::default`] has the constants above.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// How long a query may run, instantiation included.
+    /// How long a query or a reaction may run, instantiation included.
     pub query_deadline: Duration,
-    /// How long a command may run.
+    /// How long a command may run, or a projection with one event.
     pub command_deadline: Duration,
     /// How long a module may take to start and describe itself.
     pub describe_deadline: Duration,
@@ -51,9 +52,9 @@ pub struct Settings {
     pub query_memory_bytes_max: usize,
     /// Memories and tables of a live instance together, in bytes.
     pub command_memory_bytes_max: usize,
-    /// The result or failure of a query, in bytes.
+    /// The result or failure of a query or reaction, in bytes.
     pub query_output_bytes_max: usize,
-    /// The result or failure of a command, in bytes.
+    /// The result or failure of a command or projection, in bytes.
     pub command_output_bytes_max: usize,
     /// An uploaded file, in bytes.
     pub upload_bytes_max: usize,

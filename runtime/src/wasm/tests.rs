@@ -5,6 +5,7 @@
 //! and an SDK is in the integration tests.
 
 mod calls;
+mod followers;
 mod guests;
 mod handles;
 mod limits;
@@ -16,10 +17,13 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{Answered, CallError, CommandCall, Host, Live, Module, QueryCall, Settings};
+use super::{
+    Answered, CallError, CommandCall, Executed, Host, Live, Module, ProjectCall, QueryCall,
+    ReactCall, Settings,
+};
 use crate::state::{State, Step};
-use crate::transaction::{Chain, Context, Limits, Transaction};
-use crate::value::{ChangeSet, Lifecycle, Position, Sequence, TableChanges, Value};
+use crate::transaction::{Chain, Context, Limits, NewCommand, Transaction};
+use crate::value::{ChangeSet, Lifecycle, Position, Sequence, StoredEvent, TableChanges, Value};
 
 /// Settings with few instances, since each test has a pool of its own.
 fn settings() -> Settings {
@@ -77,19 +81,54 @@ fn command() -> CommandCall {
 
 fn execute(live: &mut Live) -> Result<Value, CallError> {
     let command = command();
-    let module = live.module();
-    let context = Context {
+    let transaction = Transaction::new(deployed(live.module()), context(live.module()));
+    let executed = live.execute(transaction, &command);
+    assert_eq!(executed.transaction.command_id(), command.id, "it is given back");
+    executed.result
+}
+
+fn context(module: &Module) -> Context {
+    let command = command();
+    Context {
         sequence: command.sequence,
         time_ms: command.time_ms,
         command_id: command.id,
         writable: Arc::new(module.manifest().tables.keys().cloned().collect::<BTreeSet<_>>()),
         limits: Limits::default(),
         chain: Chain::default(),
-    };
-    let transaction = Transaction::new(deployed(module), context);
-    let executed = live.execute(transaction, &command);
-    assert_eq!(executed.transaction.command_id(), command.id, "it is given back");
-    executed.result
+    }
+}
+
+/// The fifth event of an app, of the time 3,000.
+fn event() -> Arc<StoredEvent> {
+    Arc::new(StoredEvent {
+        position: Position(5),
+        id: Uuid::from_u128(8),
+        event_type: "thing.done".into(),
+        subject: None,
+        data: "null".into(),
+        sequence: Sequence(2),
+        time_ms: 3_000,
+        command_id: Uuid::from_u128(7),
+        correlation_id: "correlation-1".into(),
+        causation_id: None,
+        module: Some("test".parse().expect("a name")),
+        module_hash: None,
+        depth: 0,
+        erased: false,
+    })
+}
+
+fn project(live: &mut Live) -> Executed {
+    let view = Transaction::for_view(deployed(live.module()), context(live.module()));
+    let projection = "p".parse().expect("a name");
+    live.project(view, &ProjectCall { module: "main/test".into(), projection, event: event() })
+}
+
+fn react(module: &Module) -> Result<Vec<NewCommand>, CallError> {
+    let reaction = "r".parse().expect("a name");
+    let call = ReactCall { module: "main/test".into(), reaction, event: event() };
+    module.react(deployed(module), &call).result
 }
 
 /// The code and message of a failure.

@@ -39,7 +39,17 @@ const FENCES: &[(&str, &[&str], &str)] = &[
     ("rustix", &["disk"], "how much room there is"),
     (
         "serde_json",
-        &["backup", "catalog", "cli", "http", "lane", "schema", "transaction", "wasm/manifest"],
+        &[
+            "backup",
+            "catalog",
+            "cli",
+            "events",
+            "http",
+            "lane",
+            "schema",
+            "transaction",
+            "wasm/manifest",
+        ],
         "JSON is read where it means something: manifests, rows of the catalog, schemas, \
          rejections, what clients send and see. Elsewhere it is text",
     ),
@@ -52,7 +62,7 @@ const FENCES: &[(&str, &[&str], &str)] = &[
     ("strsim", &["engine/error"], "the nearest name"),
     (
         "tokio",
-        &["cli/serve", "engine", "http", "lane", "server", "snapshot"],
+        &["cli/serve", "engine", "events", "http", "lane", "server", "snapshot"],
         "waiting; below the \
         lane everything is plain functions",
     ),

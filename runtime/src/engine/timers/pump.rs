@@ -124,5 +124,6 @@ fn submission(timer: Timer) -> Submission {
         causation_id: Some(causation_id),
         metadata: command.metadata,
     });
-    Submission { id, windowed: false, fingerprint, act, admitted: None, keep: None }
+    let (windowed, admitted, keep, prepared) = (false, None, None, None);
+    Submission { id, windowed, fingerprint, act, admitted, keep, prepared }
 }

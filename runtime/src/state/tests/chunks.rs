@@ -18,7 +18,7 @@ fn load(chunks: &[Chunk]) -> Result<Table, String> {
     loader.finish()
 }
 
-fn copy(table: &Table) -> Table {
+pub(super) fn copy(table: &Table) -> Table {
     load(&table.chunks(&Range::all()).collect::<Vec<_>>()).unwrap()
 }
 

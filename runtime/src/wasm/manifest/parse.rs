@@ -3,20 +3,17 @@
 //! By hand rather than derived, so that a refusal names the member it is about,
 //! and a member given twice or misspelt is refused rather than dropped.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
-use serde_json::value::RawValue;
-
+use super::object::{Object, invalid};
 use super::{
-    CONTRACT, DESCRIPTION_BYTES_MAX, EVENTS_MAX, EventType, HANDLERS_MAX, Handler,
-    MANIFEST_BYTES_MAX, Manifest, SCHEMA_BYTES_MAX, TABLES_MAX, Table, is_compatible,
+    Begin, CONTRACT, DESCRIPTION_BYTES_MAX, EVENTS_MAX, EventType, FOLLOWERS_MAX, HANDLERS_MAX,
+    Handler, MANIFEST_BYTES_MAX, Manifest, PATTERNS_MAX, Projection, Reaction, TABLES_MAX, Table,
+    VERSION_MAX, is_compatible,
 };
 use crate::transaction::check_json;
-use crate::value::{EVENT_TYPE_BYTES_MAX, Name, is_event_type};
+use crate::value::{EVENT_TYPE_BYTES_MAX, Name, Pattern, is_event_type};
 use crate::wasm::Refused;
 
 impl Manifest {
@@ -24,7 +21,7 @@ impl Manifest {
     ///
     /// # Errors
     /// [`Refused::InvalidManifest`] with the member at fault;
-    /// [`Refused::WrongContract`] and [`Refused::NotSupported`].
+    /// [`Refused::WrongContract`].
     pub fn parse(text: &str) -> Result<Self, Refused> {
         if text.len() > MANIFEST_BYTES_MAX {
             let reason = format!("{} bytes; the limit is {MANIFEST_BYTES_MAX}", text.len());
@@ -34,8 +31,6 @@ impl Manifest {
         let mut members = Object::read(String::new(), text)?;
         let contract = members.text("contract", CONTRACT.len() * 2)?;
         check_contract(&contract)?;
-        refuse_unsupported(&mut members, "projections")?;
-        refuse_unsupported(&mut members, "reactions")?;
         let manifest = Self {
             contract,
             description: members.description()?,
@@ -43,10 +38,13 @@ impl Manifest {
             queries: members.named("queries", HANDLERS_MAX, handler)?,
             commands: members.named("commands", HANDLERS_MAX, handler)?,
             events: events(&mut members)?,
+            projections: followers(&mut members, "projections", projection)?,
+            reactions: followers(&mut members, "reactions", reaction)?,
             on_deploy: on_deploy(&mut members)?,
         };
         members.finish()?;
         manifest.check_on_deploy()?;
+        manifest.check_projections()?;
         Ok(manifest)
     }
 
@@ -57,6 +55,30 @@ impl Manifest {
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl Manifest {
+    /// Whether each projection has tables of the module, and each to itself: two
+    /// that wrote one table could not be built one without the other.
+    fn check_projections(&self) -> Result<(), Refused> {
+        let mut owners: BTreeMap<&Name, &Name> = BTreeMap::new();
+        for (name, projection) in &self.projections {
+            let path = format!("projections.{name}.tables");
+            if projection.tables.is_empty() {
+                return Err(invalid(&path, "must name at least one of the module's `tables`"));
+            }
+            for table in &projection.tables {
+                if !self.tables.contains_key(table) {
+                    return Err(invalid(&path, format!("`{table}` is not among `tables`")));
+                }
+                if let Some(other) = owners.insert(table, name) {
+                    let reason = format!("`{table}` is a table of projection `{other}` already");
+                    return Err(invalid(&path, reason));
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -71,20 +93,6 @@ fn check_contract(contract: &str) -> Result<(), Refused> {
         )));
     }
     Ok(())
-}
-
-fn refuse_unsupported(members: &mut Object<'_>, name: &'static str) -> Result<(), Refused> {
-    let Some(raw) = members.take(name) else {
-        return Ok(());
-    };
-    match serde_json::from_str::<Vec<&RawValue>>(raw.get()) {
-        Ok(list) if list.is_empty() => Ok(()),
-        Ok(_) => Err(Refused::NotSupported(format!(
-            "the manifest declares {name}, which this version of the server cannot run; \
-             remove them"
-        ))),
-        Err(_) => Err(invalid(name, "must be an array")),
-    }
 }
 
 fn table(mut members: Object<'_>) -> Result<Table, Refused> {
@@ -134,164 +142,66 @@ fn on_deploy(members: &mut Object<'_>) -> Result<Option<Name>, Refused> {
     name.map(Some).map_err(|error: crate::value::Invalid| invalid("on_deploy", error.to_string()))
 }
 
-fn invalid(path: &str, reason: impl Into<String>) -> Refused {
-    Refused::InvalidManifest { path: path.to_owned(), reason: reason.into() }
+fn projection(mut members: Object<'_>) -> Result<Projection, Refused> {
+    let projection = Projection {
+        description: members.description()?,
+        version: members.number("version", VERSION_MAX)?,
+        on: on(&mut members)?,
+        tables: tables(&mut members)?,
+    };
+    members.finish()?;
+    Ok(projection)
 }
 
-/// An object being read: members are taken from it, and none may be left over.
-struct Object<'a> {
-    /// Where it is in the manifest, for messages; empty for the whole.
-    path: String,
-    members: Vec<(Cow<'a, str>, &'a RawValue)>,
-    /// Members asked for so far, for the message about one that is not known.
-    known: Vec<&'static str>,
+fn reaction(mut members: Object<'_>) -> Result<Reaction, Refused> {
+    let reaction = Reaction {
+        description: members.description()?,
+        on: on(&mut members)?,
+        from: from(&mut members)?,
+    };
+    members.finish()?;
+    Ok(reaction)
 }
 
-impl<'a> Object<'a> {
-    fn read(path: String, text: &'a str) -> Result<Self, Refused> {
-        match serde_json::from_str::<Members<'a>>(text) {
-            Ok(Members(members)) => Ok(Self { path, members, known: Vec::new() }),
-            // The place it names is one in this object, not in the document.
-            Err(error) => {
-                let reason = error.to_string();
-                Err(invalid(&path, reason.split(" at line ").next().unwrap_or_default()))
-            }
-        }
+/// As `Object::named`. Modules built before there were any have an empty array.
+fn followers<T>(
+    members: &mut Object<'_>,
+    name: &'static str,
+    read: fn(Object<'_>) -> Result<T, Refused>,
+) -> Result<BTreeMap<Name, T>, Refused> {
+    if members.is_empty_array(name) {
+        return Ok(BTreeMap::new());
     }
-
-    fn path_of(&self, member: &str) -> String {
-        match self.path.as_str() {
-            "" => member.to_owned(),
-            path => format!("{path}.{member}"),
-        }
-    }
-
-    /// A member, unless it is absent or null.
-    fn take(&mut self, name: &'static str) -> Option<&'a RawValue> {
-        self.known.push(name);
-        let place = self.members.iter().position(|(member, _)| member == name)?;
-        let (_, raw) = self.members.swap_remove(place);
-        (raw.get() != "null").then_some(raw)
-    }
-
-    /// A text; empty if absent.
-    fn text(&mut self, name: &'static str, bytes_max: usize) -> Result<String, Refused> {
-        let Some(raw) = self.take(name) else {
-            return Ok(String::new());
-        };
-        let path = self.path_of(name);
-        match serde_json::from_str::<String>(raw.get()) {
-            Ok(text) if text.len() <= bytes_max => Ok(text),
-            Ok(text) => {
-                Err(invalid(&path, format!("{} bytes; the limit is {bytes_max}", text.len())))
-            }
-            Err(_) => Err(invalid(&path, "must be a string")),
-        }
-    }
-
-    fn description(&mut self) -> Result<String, Refused> {
-        self.text("description", DESCRIPTION_BYTES_MAX)
-    }
-
-    /// A boolean; false if absent.
-    fn flag(&mut self, name: &'static str) -> Result<bool, Refused> {
-        match self.take(name).map(RawValue::get) {
-            None | Some("false") => Ok(false),
-            Some("true") => Ok(true),
-            Some(_) => Err(invalid(&self.path_of(name), "must be true or false")),
-        }
-    }
-
-    /// A JSON Schema, which is an object or a boolean; not compiled here.
-    fn schema(&mut self, name: &'static str) -> Result<Option<Arc<RawValue>>, Refused> {
-        let Some(raw) = self.take(name) else {
-            return Ok(None);
-        };
-        let text = raw.get();
-        if !(text.starts_with('{') || text == "true" || text == "false") {
-            return Err(invalid(&self.path_of(name), "must be a JSON Schema: an object"));
-        }
-        if text.len() > SCHEMA_BYTES_MAX {
-            let reason = format!("{} bytes; the limit is {SCHEMA_BYTES_MAX}", text.len());
-            return Err(invalid(&self.path_of(name), reason));
-        }
-        Ok(Some(raw.to_owned().into()))
-    }
-
-    /// An object whose members are objects; empty if absent.
-    fn objects(
-        &mut self,
-        name: &'static str,
-        count_max: usize,
-    ) -> Result<Vec<(String, Self)>, Refused> {
-        let Some(raw) = self.take(name) else {
-            return Ok(Vec::new());
-        };
-        let outer = Object::read(self.path_of(name), raw.get())?;
-        if outer.members.len() > count_max {
-            let reason = format!("{} members; the limit is {count_max}", outer.members.len());
-            return Err(invalid(&outer.path, reason));
-        }
-        let read = |(key, raw): &(Cow<'a, str>, &'a RawValue)| {
-            let inner = Object::read(outer.path_of(key), raw.get())?;
-            Ok((key.clone().into_owned(), inner))
-        };
-        outer.members.iter().map(read).collect()
-    }
-
-    /// As `objects`, with members that are called by a [`Name`].
-    fn named<T>(
-        &mut self,
-        name: &'static str,
-        count_max: usize,
-        read: fn(Object<'_>) -> Result<T, Refused>,
-    ) -> Result<BTreeMap<Name, T>, Refused> {
-        let mut named = BTreeMap::new();
-        for (key, member) in self.objects(name, count_max)? {
-            let key: Name =
-                key.parse().map_err(|error| invalid(&member.path, format!("{error}")))?;
-            named.insert(key, read(member)?);
-        }
-        Ok(named)
-    }
-
-    /// Refuses what nobody asked for: most likely a misspelling.
-    fn finish(self) -> Result<(), Refused> {
-        let Some((unknown, _)) = self.members.first() else {
-            return Ok(());
-        };
-        let known = self.known.join("`, `");
-        Err(invalid(&self.path_of(unknown), format!("is not known here; known are `{known}`")))
-    }
+    members.named(name, FOLLOWERS_MAX, read)
 }
 
-/// The members of an object in their order; one given twice is an error.
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MembersVisitor)
+fn on(members: &mut Object<'_>) -> Result<Vec<Pattern>, Refused> {
+    let path = members.path_of("on");
+    let texts = members.texts("on", PATTERNS_MAX)?;
+    if texts.is_empty() {
+        return Err(invalid(&path, "must list patterns of event types, such as \"order.*\""));
     }
+    let patterns = texts.iter().map(|text| text.parse());
+    patterns
+        .collect::<Result<_, crate::value::Invalid>>()
+        .map_err(|error| invalid(&path, error.to_string()))
 }
 
-struct MembersVisitor;
+fn tables(members: &mut Object<'_>) -> Result<BTreeSet<Name>, Refused> {
+    let path = members.path_of("tables");
+    let names = members.texts("tables", TABLES_MAX)?;
+    names
+        .iter()
+        .map(|name| name.parse())
+        .collect::<Result<_, crate::value::Invalid>>()
+        .map_err(|error| invalid(&path, error.to_string()))
+}
 
-impl<'de> Visitor<'de> for MembersVisitor {
-    type Value = Members<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
-        let mut members = Vec::new();
-        let mut seen = std::collections::BTreeSet::new();
-        while let Some((name, raw)) = map.next_entry::<Cow<'de, str>, &'de RawValue>()? {
-            if !seen.insert(name.clone()) {
-                return Err(A::Error::custom(format_args!("`{name}` is given twice")));
-            }
-            members.push((name, raw));
-        }
-        Ok(Members(members))
+fn from(members: &mut Object<'_>) -> Result<Begin, Refused> {
+    let path = members.path_of("from");
+    match members.text("from", DESCRIPTION_BYTES_MAX)?.as_str() {
+        "" | "now" => Ok(Begin::Now),
+        "start" => Ok(Begin::Start),
+        _ => Err(invalid(&path, "must be \"now\" or \"start\"")),
     }
 }

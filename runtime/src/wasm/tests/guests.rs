@@ -20,6 +20,13 @@ pub(super) const BAD_REFUSAL: usize = 384;
 pub(super) const TABLE: usize = 512;
 /// Where the text `boom` lies.
 pub(super) const BOOM: usize = 528;
+/// Where the result of a projection lies that went well. There is no more to it
+/// than a zero, and those of a failure are the same as a command's.
+pub(super) const FINE: usize = 544;
+/// Where the result of a reaction lies: the command `do` with the input `7`.
+pub(super) const FOLLOWED: usize = 592;
+/// Where one lies whose command has the input `{7`.
+pub(super) const BADLY_FOLLOWED: usize = 608;
 
 /// A manifest with one table, one query and one command.
 pub(super) const PLAIN: &str = r#"{"contract":"0.1.0","tables":{"t":{}},
@@ -38,6 +45,10 @@ pub(super) struct Guest {
     pub(super) query: String,
     /// The body of `execute`, whose parameter points to handle and command.
     pub(super) execute: String,
+    /// The body of `project`, whose parameter points to handle, name and event.
+    pub(super) project: String,
+    /// The body of `react`, as `project`.
+    pub(super) react: String,
     /// The world it is built for.
     pub(super) world: &'static str,
 }
@@ -51,8 +62,19 @@ pub(super) fn guest() -> Guest {
         items: "",
         query: format!("(i32.const {SEVEN})"),
         execute: format!("(i32.const {SEVEN})"),
+        project: format!("(i32.const {FINE})"),
+        react: format!("(i32.const {FOLLOWED})"),
         world: "chancery:app/handlers",
     }
+}
+
+/// A guest with a projection `p` of the table `t` and a reaction `r`, which wants
+/// the command `do` submitted.
+pub(super) fn follower() -> Guest {
+    let members = r#"{"projections":{"p":{"version":1,"on":["**"],"tables":["t"]}},
+        "reactions":{"r":{"on":["**"]}},"#;
+    let manifest = PLAIN.replacen('{', members, 1);
+    Guest { manifest, world: "chancery:app/app", ..guest() }
 }
 
 impl Guest {
@@ -76,9 +98,17 @@ impl Guest {
 
     /// Without the contract.
     pub(super) fn core(&self) -> Vec<u8> {
-        let Self { manifest, describe, imports, items, query, execute, world } = self;
+        let Self { manifest, describe, imports, items, query, execute, project, react, world } =
+            self;
         let exports = match *world {
             "chancery:app/handlers" => HANDLERS.replace("QUERY", query).replace("EXECUTE", execute),
+            "chancery:app/app" => [HANDLERS, PROJECTIONS, REACTIONS]
+                .concat()
+                .replace("QUERY", query)
+                .replace("EXECUTE", execute)
+                .replace("PROJECT", project)
+                .replace("REACT", react),
+            "test:worlds/only-projections" => PROJECTIONS.replace("PROJECT", project),
             "test:worlds/with-init" => r#"(func (export "init"))"#.to_owned(),
             _ => String::new(),
         };
@@ -102,12 +132,21 @@ impl Guest {
               (data (i32.const {REFUSAL}) "{}") (data (i32.const 368) "out-of-stock")
               (data (i32.const {BAD_REFUSAL}) "{}") (data (i32.const 432) "Out of stock")
               (data (i32.const {TABLE}) "t") (data (i32.const {BOOM}) "boom")
+              (data (i32.const {FINE}) "{}") (data (i32.const {FOLLOWED}) "{}")
+              (data (i32.const {BADLY_FOLLOWED}) "{}")
+              (data (i32.const 640) "{}") (data (i32.const 664) "{}")
+              (data (i32.const 688) "do") (data (i32.const 690) "{{}}")
               (data (i32.const {MANIFEST}) "{}"))"#,
             words(&[MANIFEST, manifest.len()]),
             words(&[0, 0, 272, 1]),
             words(&[0, 0, 304, 2]),
             words(&[1, 368, 12, 368, 12, 0, 0, 0, 0, 0]),
             words(&[1, 432, 12, 432, 12, 0, 0, 0, 0, 0]),
+            words(&[0; 12]),
+            words(&[0, 640, 1]),
+            words(&[0, 664, 1]),
+            words(&[688, 2, 272, 1, 690, 2]),
+            words(&[688, 2, 304, 2, 690, 2]),
             escaped(manifest.as_bytes()),
         );
         wat::parse_str(text).expect("the guest's text is right")
@@ -119,9 +158,20 @@ const HANDLERS: &str = r#"
       (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32) QUERY)
     (func (export "chancery:app/commands@0.1.0#execute") (param i32) (result i32) EXECUTE)"#;
 
+/// As `execute`, it is given more than fits into parameters, and gets it in memory.
+const PROJECTIONS: &str = r#"
+    (func (export "chancery:app/projections@0.1.0#project") (param i32) (result i32) PROJECT)"#;
+
+const REACTIONS: &str = r#"
+    (func (export "chancery:app/reactions@0.1.0#react") (param i32) (result i32) REACT)"#;
+
 /// Worlds that nobody's SDK has.
 const WORLDS: &str = "package test:worlds;
     world only-manifest { export chancery:app/manifest@0.1.0; }
+    world only-projections {
+      export chancery:app/manifest@0.1.0;
+      export chancery:app/projections@0.1.0;
+    }
     world with-init { export chancery:app/manifest@0.1.0; export init: func(); }";
 
 /// Numbers as they lie in memory.

@@ -1,6 +1,6 @@
 //! What is refused at upload, with which code and which words.
 
-use super::guests::{Guest, PLAIN, guest};
+use super::guests::{Guest, PLAIN, follower, guest};
 use super::{SOON, load, settings};
 use crate::value::Hash;
 use crate::wasm::{Host, Refused, Settings};
@@ -146,6 +146,23 @@ fn what_the_manifest_declares_must_be_exported() {
     let mut guest = guest();
     guest.world = "test:worlds/only-manifest";
     check(&guest.build(), "invalid-manifest", &["`queries`", "does not export"]);
+}
+
+#[test]
+fn handlers_of_events_and_the_manifest_go_together() {
+    let declaring = |members: &str| {
+        let manifest = PLAIN.replacen('{', &format!("{{{members},"), 1);
+        Guest { manifest, ..guest() }.build()
+    };
+    let projection = r#""projections":{"p":{"version":1,"on":["**"],"tables":["t"]}}"#;
+    let words = ["`projections`", "does not export `chancery:app/projections`"];
+    check(&declaring(projection), "invalid-manifest", &words);
+    let reaction = r#""reactions":{"r":{"on":["**"]}}"#;
+    let words = ["`reactions`", "does not export `chancery:app/reactions`"];
+    check(&declaring(reaction), "invalid-manifest", &words);
+    let undeclared = Guest { manifest: PLAIN.to_owned(), ..follower() }.build();
+    let words = ["`projections`", "is empty, but the component exports"];
+    check(&undeclared, "invalid-manifest", &words);
 }
 
 /// QuickJS components export `init` at their root.

@@ -4,39 +4,68 @@
 //! A segment of redb is a megabyte of mostly nothing, so its file is kept as those of
 //! its sectors that are not zero; `README.md` there has the layout. To write them
 //! anew, after a change of a format that nobody has files of yet:
-//! `CHANCERY_GOLDEN=write cargo test -p chancery --lib golden`.
+//! `CHANCERY_GOLDEN=<case> cargo test -p chancery --lib golden`.
 
 use std::fmt::Write;
 
 use super::*;
 use crate::record::samples::rejected;
-use crate::record::{Act, Attempt, Deploy, Entry, Verdict};
-use crate::value::Hash;
+use crate::record::{Act, Attempt, Deploy, Entry, Outcome, Steer, Verdict};
+use crate::value::{ChangeSet, Hash, Lifecycle, Name, Position, TableChanges};
 
 const SECTOR_BYTES: usize = 512;
-const CASES: [&str; 3] = ["closed", "unclean", "erased"];
+const CASES: [&str; 4] = ["closed", "unclean", "erased", "moved"];
 
 fn golden(case: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/log-v1").join(case)
+}
+
+/// The acts that there were from the beginning.
+fn first_acts() -> [Act; 4] {
+    [
+        Act::Deploy(Deploy { module: "bank".parse().unwrap(), hash: Hash::of(b"bank") }),
+        Act::Remove { module: "bank".parse().unwrap() },
+        Act::DropTable { table: "accounts".parse().unwrap() },
+        Act::Erase { sequence: Sequence(1) },
+    ]
+}
+
+/// Those that came with projections.
+fn later_acts() -> [Act; 4] {
+    let (worker, name) = ("projection/balances".into(), "balances".parse().unwrap());
+    let [resume, skip, rebuild] = [Steer::Resume, Steer::Skip, Steer::Rebuild]
+        .map(|what| Act::Projection { name: Name::clone(&name), what });
+    [Act::Advance { worker, from: Position(0), to: Position(1) }, resume, skip, rebuild]
+}
+
+/// What comes of an advance after which a table takes the place of another.
+fn moved(sequence: u64) -> Outcome {
+    let table: Name = "accounts".parse().unwrap();
+    let lifecycle = Lifecycle::Moved { from: table.next_table() };
+    let rows = outcome(sequence).changes.tables.remove(0).rows;
+    let changes = ChangeSet { tables: vec![TableChanges { table, lifecycle, rows }] };
+    Outcome { changes, events: Vec::new(), ..outcome(sequence) }
 }
 
 /// One record of each kind and each act, in two segments.
 fn write(case: &str) {
     let fixture = Fixture::new(1 << 20);
     let mut log = fixture.open().unwrap().0.log;
-    let acts = [
-        Act::Deploy(Deploy { module: "bank".parse().unwrap(), hash: Hash::of(b"bank") }),
-        Act::Remove { module: "bank".parse().unwrap() },
-        Act::DropTable { table: "accounts".parse().unwrap() },
-        Act::Erase { sequence: Sequence(1) },
-    ];
+    let acts = match case {
+        "moved" => later_acts(),
+        _ => first_acts(),
+    };
     let mut others: Vec<Record> = (2..)
         .zip(acts)
         .map(|(sequence, act)| Record::Entry(Entry { act, ..entry(sequence) }))
         .collect();
     others.push(Record::Attempt(Attempt { id: Uuid::from_u128(2), count: 1 }));
     let first = [Record::Entry(entry(1)), Record::Outcome(outcome(1))];
-    let last = [Record::Outcome(rejected(2)), Record::Entry(entry(6))];
+    let second = match case {
+        "moved" => moved(2),
+        _ => rejected(2),
+    };
+    let last = [Record::Outcome(second), Record::Entry(entry(6))];
     log.append(Sequence(1), &round_of(log.tail(), &first)).unwrap();
     log.append(Sequence(2), &round_of(log.tail(), &others)).unwrap();
     log.seal().unwrap();
@@ -102,8 +131,10 @@ fn told(rounds: &[Round]) -> String {
                     let (sequence, erased) = (outcome.sequence, outcome.erased);
                     let rows: usize = outcome.changes.tables.iter().map(|t| t.rows.len()).sum();
                     let events: Vec<&str> = outcome.events.iter().map(|e| &*e.data).collect();
+                    let moved: String = outcome.changes.tables.iter().map(told_move).collect();
                     format!(
-                        "outcome {sequence}, erased {erased}, {verdict}, {rows} rows, {events:?}"
+                        "outcome {sequence}, erased {erased}, {verdict}, {rows} rows{moved}, \
+                         {events:?}"
                     )
                 }
                 Record::Attempt(attempt) => format!("attempt {} of {}", attempt.count, attempt.id),
@@ -115,6 +146,13 @@ fn told(rounds: &[Round]) -> String {
     text
 }
 
+fn told_move(changes: &TableChanges) -> String {
+    match &changes.lifecycle {
+        Lifecycle::Moved { from } => format!(", {} from {from}", changes.table),
+        _ => String::new(),
+    }
+}
+
 fn told_entry(entry: &Entry) -> String {
     let act = match &entry.act {
         Act::Command(command) => {
@@ -124,6 +162,8 @@ fn told_entry(entry: &Entry) -> String {
         Act::Remove { module } => format!("remove {module}"),
         Act::DropTable { table } => format!("drop {table}"),
         Act::Erase { sequence } => format!("erase {sequence}"),
+        Act::Advance { worker, from, to } => format!("advance {worker} from {from} to {to}"),
+        Act::Projection { name, what } => format!("{what:?} {name}").to_lowercase(),
         Act::Schedule(schedule) => format!("schedule {} {:?}", schedule.at_ms, schedule.command),
         Act::Cancel { timer } => format!("cancel {timer}"),
     };
@@ -133,9 +173,8 @@ fn told_entry(entry: &Entry) -> String {
 
 #[test]
 fn logs_of_version_1_are_read() {
-    if std::env::var("CHANCERY_GOLDEN").is_ok_and(|wish| wish == "write") {
-        CASES.into_iter().for_each(write);
-    }
+    let wish = std::env::var("CHANCERY_GOLDEN").unwrap_or_default();
+    CASES.into_iter().filter(|case| *case == wish).for_each(write);
     for case in CASES {
         let fixture = Fixture::nowhere(1 << 20);
         fs::create_dir(fixture.path("")).unwrap();
