@@ -6,12 +6,14 @@
 mod app;
 mod backup;
 mod command;
+mod dead_letters;
 mod deploy;
 mod erase;
 mod error;
 mod gates;
 mod opening;
 mod query;
+mod reactions;
 mod room;
 mod table;
 mod timers;
@@ -26,10 +28,12 @@ use std::time::Duration;
 pub use app::{App, At};
 pub use backup::BackedUp;
 pub use command::{CommandRequest, DryRun, Progressed, ReceiptPage, Submitted};
+pub use dead_letters::{DeadLetter, LetterPage};
 pub use deploy::{Deployment, Upload};
 pub use error::{Error, suggest};
 pub use opening::{Progress, Stage};
 pub use query::{Answer, QueryRequest};
+pub use reactions::{ReactionInfo, ReactionList, ReactionSettings, Reactor, Trouble};
 pub use table::{PageOf, RowPage, TableInfo};
 pub use timers::{Pump, TimerPage};
 
@@ -61,6 +65,8 @@ pub struct Settings {
     pub lane: lane::Settings,
     /// How each app's log is kept.
     pub log: log::segments::Limits,
+    /// How reactions are treated that fail.
+    pub reactions: ReactionSettings,
     /// When checkpoints are written, and what is kept.
     pub keeper: keeper::Settings,
     /// Whether a thread looks after the files; without, whoever has an app does.
@@ -91,6 +97,7 @@ impl Settings {
             wasm: wasm::Settings::default(),
             lane: lane::Settings::default(),
             log: log::segments::Limits::default(),
+            reactions: ReactionSettings::default(),
             keeper: keeper::Settings::default(),
             tended: true,
             // Room to seal, to index and to checkpoint what was accepted.

@@ -33,6 +33,7 @@ mod inbox;
 mod keeping;
 mod opening;
 mod poison;
+pub mod reactions;
 mod timers;
 
 use std::path::PathBuf;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::gates::Gates;
-use super::{Error, Progress, Pump, Settings, Stage, io_error};
+use super::{Error, Progress, Pump, Reactor, Settings, Stage, io_error};
 use crate::checkpoint::Checkpoints;
 use crate::clock::Clock;
 use crate::disk::{self, Disk};
@@ -33,6 +33,7 @@ pub struct App {
     /// Here as well, because the keeper is seldom at leisure.
     damages: Damages,
     pump: Pump,
+    pub(super) reactor: Reactor,
     pub(super) clock: Clock,
     pub(super) gates: Arc<Gates>,
 }
@@ -130,7 +131,9 @@ impl App {
         let home = Home { disk: disk(), directory, backups, backing_up: Mutex::default() };
         let (name, keeper) = (name.clone(), Mutex::new(keeper));
         let pump = Pump::new(lane.clone(), Arc::clone(&gates));
-        Ok(Self { name, lane, keeper, home, damages, pump, clock, gates })
+        let (reactions, own) = (settings.reactions, clock.clone());
+        let reactor = Reactor::new(lane.clone(), own, Arc::clone(&gates), reactions);
+        Ok(Self { name, lane, keeper, home, damages, pump, reactor, clock, gates })
     }
 
     /// What submits the commands of timers that are due.

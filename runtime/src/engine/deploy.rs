@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{App, Error, Progressed, Submitted, suggest};
 use crate::catalog::{Deployed, ModuleRow, Plan, read_versions};
-use crate::lane::{Submission, Ticket};
+use crate::lane::{Prepared, Submission, Ticket};
 use crate::receipts::Receipt;
 use crate::record::{Act, Deploy};
 use crate::value::{Hash, Name, Sequence};
@@ -142,10 +142,20 @@ impl App {
         act: Act,
         keep: Option<Arc<wasm::Module>>,
     ) -> Result<Receipt, Error> {
+        self.enter_with(act, keep, None).await
+    }
+
+    /// As [`App::enter`], with what it changes.
+    pub(super) async fn enter_with(
+        &self,
+        act: Act,
+        keep: Option<Arc<wasm::Module>>,
+        prepared: Option<Prepared>,
+    ) -> Result<Receipt, Error> {
         self.gates.room.check()?;
         let id = Uuid::now_v7();
         let fingerprint = Hash::of(id.as_bytes());
-        let (windowed, admitted, prepared) = (false, None, None);
+        let (windowed, admitted) = (false, None);
         let submission = Submission { id, windowed, fingerprint, act, admitted, keep, prepared };
         let submitted = match self.lane().submit(submission)? {
             Ticket::Flying { flight, replayed } => Submitted::Flying { flight, replayed },

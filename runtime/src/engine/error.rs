@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::Progress;
 use crate::catalog::Conflict;
-use crate::value::{Failure, Invalid, Name, Sequence};
+use crate::value::{Failure, Invalid, Name, Position, Sequence};
 use crate::{
     archive, backup, checkpoint, lane, log, modules, receipts, schema, snapshot, transaction, wasm,
 };
@@ -86,6 +86,47 @@ pub enum Error {
     UnknownTimer {
         /// What was asked for.
         id: uuid::Uuid,
+    },
+    /// The app has no such reaction.
+    #[error("app `{app}` has no reaction `{name}`{}", did_you_mean(.suggestion.as_deref()))]
+    UnknownReaction {
+        /// Of which app.
+        app: Name,
+        /// What was asked for.
+        name: String,
+        /// The nearest name.
+        suggestion: Option<String>,
+    },
+    /// A module declares the reaction.
+    #[error(
+        "reaction `{name}` belongs to a module that is deployed; only the place of one that no \
+         module declares is dropped"
+    )]
+    ReactionInUse {
+        /// Which reaction.
+        name: Name,
+    },
+    /// The reaction has no dead letter there.
+    #[error(
+        "reaction `{reaction}` has no dead letter at {position}: it was handled or dropped, or \
+         never failed"
+    )]
+    UnknownDeadLetter {
+        /// Of which reaction.
+        reaction: Name,
+        /// What was asked for.
+        position: Position,
+    },
+    /// The letter has not failed, but waits.
+    #[error(
+        "the event at {position} has not failed: it waits behind an earlier dead letter of \
+         reaction `{reaction}` about the same subject; retry or drop that one"
+    )]
+    LetterWaits {
+        /// Of which reaction.
+        reaction: Name,
+        /// Which.
+        position: Position,
     },
     /// The entry with that id is not a command.
     #[error("{id} is not the id of a command; only commands can be erased")]

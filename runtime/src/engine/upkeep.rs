@@ -17,7 +17,9 @@ use crate::value::chain_of;
 
 /// How often it looks at the room: a fast writer fills some tens of megabytes meanwhile.
 const WATCH_EVERY: Duration = Duration::from_millis(50);
-/// How often it looks for timers that were added.
+/// The stack of each thread: handlers run on one of them.
+const STACK_BYTES: usize = 16 << 20;
+/// How often it looks for timers and events that were added.
 const PUMP_EVERY: Duration = Duration::from_millis(20);
 /// How often it looks whether something is due.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -74,7 +76,8 @@ impl Drop for Upkeep {
 }
 
 fn start(name: &str, run: impl FnOnce() + Send + 'static) -> Result<thread::Thread, Error> {
-    let started = thread::Builder::new().name(name.into()).spawn(run);
+    let builder = thread::Builder::new().name(name.into()).stack_size(STACK_BYTES);
+    let started = builder.spawn(run);
     Ok(started.map_err(|error| Error::Host(error.to_string()))?.thread().clone())
 }
 
@@ -100,7 +103,10 @@ impl Keeping {
     fn pump(&self) {
         while !self.stop.load(Ordering::Relaxed) {
             let apps = self.apps.upgrade().map(|apps| apps.all()).unwrap_or_default();
-            let waits = apps.iter().filter_map(|app| app.pump().pump(self.clock.wall_ms()));
+            let waits = apps
+                .iter()
+                .flat_map(|app| [app.pump().pump(self.clock.wall_ms()), app.reactor().react()]);
+            let waits = waits.flatten();
             let wait = waits.min().unwrap_or(PUMP_EVERY);
             drop(apps);
             thread::park_timeout(wait.min(PUMP_EVERY));

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::Shared;
 use super::execute::{Executed, Stop, failure};
+use super::reactions;
 use crate::catalog::{Catalog, Deployed, ModuleRow, Plan, TableRow, table_names};
 use crate::modules;
 use crate::record::{Deploy, Entry, Verdict};
@@ -50,6 +51,7 @@ impl Shared {
             return Ok(succeeded(identity, transaction, &plan));
         }
         stage(&mut transaction, entry, &deployed, &plan).map_err(Stop)?;
+        reactions::stage_deploy(&mut transaction, &deployed);
         let Some(command) = &deployed.manifest().on_deploy else {
             return Ok(succeeded(identity, transaction, &plan));
         };

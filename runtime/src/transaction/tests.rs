@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::json::JSON_DEPTH_MAX;
 use super::{
-    Chain, Context, Cursor, Limits, NewCommand, NewEvent, PAGE_ROWS_MAX, Read, Refusal, Transaction,
-    check_json,
+    Chain, Context, Cursor, Limits, NewCommand, NewEvent, PAGE_ROWS_MAX, Read, Refusal,
+    Transaction, check_json,
 };
 use crate::state::model::{Model, OwnedRow, Random, apply, contents, expected, owned};
 use crate::state::{Order, Range, State, Step, ValueRef, unpack};

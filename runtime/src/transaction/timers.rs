@@ -229,6 +229,12 @@ impl Timer {
     }
 }
 
+/// Makes the tables of timers: what stages timers beside the lane relies on them.
+pub fn create_tables(transaction: &mut Transaction) {
+    transaction.create_table(&timers());
+    transaction.create_table(&due());
+}
+
 /// A timer that has not fired; none if there is none with that id.
 #[must_use]
 pub fn timer(state: &State, id: Uuid) -> Option<Timer> {
