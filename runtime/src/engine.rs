@@ -10,6 +10,7 @@ mod dead_letters;
 mod deploy;
 mod erase;
 mod error;
+mod events;
 mod gates;
 mod opening;
 mod query;
@@ -31,6 +32,7 @@ pub use command::{CommandRequest, DryRun, Progressed, ReceiptPage, Submitted};
 pub use dead_letters::{DeadLetter, LetterPage};
 pub use deploy::{Deployment, Upload};
 pub use error::{Error, suggest};
+pub use events::Wanted;
 pub use opening::{Progress, Stage};
 pub use query::{Answer, QueryRequest};
 pub use reactions::{ReactionInfo, ReactionList, ReactionSettings, Reactor, Trouble};
@@ -285,6 +287,11 @@ impl Engine {
             let left = deadline.saturating_sub(self.clock.elapsed());
             app.lane().close(left);
         }
+    }
+
+    /// Ends the answers that follow events, which would go on for ever.
+    pub fn let_go(&self) {
+        self.apps().iter().for_each(|app| app.events().let_go());
     }
 
     /// An app by its name.

@@ -16,6 +16,8 @@ mod recent;
 mod rounds;
 mod stored;
 
+use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::watch;
@@ -114,6 +116,7 @@ pub struct Events {
     recent: RwLock<Recent>,
     rounds: Rounds,
     last: watch::Sender<Position>,
+    is_over: AtomicBool,
 }
 
 impl Events {
@@ -130,7 +133,8 @@ impl Events {
         let (last, _) = watch::channel(snapshots.current().state.position());
         while recent.forget_through(postings.covered().1, FORGOTTEN_AT_ONCE) {}
         let (recent, rounds) = (RwLock::new(recent), Rounds::default());
-        Self { receipts, snapshots, archive, postings, recent, rounds, last }
+        let is_over = AtomicBool::new(false);
+        Self { receipts, snapshots, archive, postings, recent, rounds, last, is_over }
     }
 
     /// Notes what a durable and published round holds, and wakes who follows. Receipts
@@ -184,12 +188,49 @@ impl Events {
         self.archive.as_ref().map_or(Position(1), |archive| archive.first())
     }
 
-    /// Waits until there is an event after this one.
+    /// Waits until there is an event after this one, or followers are
+    /// [let go](Events::let_go).
     pub async fn wait_beyond(&self, position: Position) {
         let mut last = self.last.subscribe();
+        let is_over = |last: &Position| *last > position || self.is_over();
         // The sender lives in `self`: the channel cannot be closed meanwhile.
-        let waited = last.wait_for(|last| *last > position).await;
+        let waited = last.wait_for(is_over).await;
         debug_assert!(waited.is_ok());
+    }
+
+    /// Wakes all who follow, because the server ends.
+    pub fn let_go(&self) {
+        self.is_over.store(true, Ordering::Release);
+        self.last.send_modify(|_| ());
+    }
+
+    /// Whether nobody should follow any more.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Acquire)
+    }
+
+    /// As [`Events::page`], upwards, if all of it is in memory: reads from no disk. So
+    /// those who follow share what is new.
+    #[must_use]
+    pub fn newest(&self, from: Position, filter: &Filter, limits: Limits) -> Option<Page> {
+        let (at, snapshot) = (self.last(), self.snapshots.current());
+        let mut page = Page { events: Vec::new(), next: None, at, scanned: 0 };
+        let mut bytes = 0;
+        let recent = self.recent();
+        for position in (from.0..=at.0).map(Position) {
+            if page.events.len() >= limits.events || bytes >= limits.bytes {
+                page.next = Some(position);
+                break;
+            }
+            let event = reading::shown(&snapshot.state, recent.newest(position)?);
+            page.scanned += 1;
+            if filter.matches(&event) {
+                bytes += recent::bytes_of(&event);
+                page.events.push(event);
+            }
+        }
+        Some(page)
     }
 
     /// An event; none if there is none with this position, or it is not kept any more.
@@ -217,9 +258,29 @@ impl Events {
         limits: Limits,
     ) -> Result<Page, Error> {
         let at = self.last();
+        let range = match order {
+            Order::Ascending => from..=at,
+            Order::Descending => Position(0)..=from.min(at),
+        };
+        self.page_of(range, order, filter, limits)
+    }
+
+    /// The same, of the events from one to another, in this order.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn page_of(
+        &self,
+        range: RangeInclusive<Position>,
+        order: Order,
+        filter: &Filter,
+        limits: Limits,
+    ) -> Result<Page, Error> {
+        let at = self.last();
         let mut page = Page { events: Vec::new(), next: None, at, scanned: 0 };
         let (mut reading, mut bytes) = (Reading::new(self), 0);
-        let mut candidates = Candidates::new(self, from, at, order, filter.terms())?;
+        let range = *range.start()..=at.min(*range.end());
+        let mut candidates = Candidates::new(self, range, order, filter.terms())?;
         while let Some(position) = candidates.next()? {
             let is_full = page.events.len() >= limits.events
                 || bytes >= limits.bytes

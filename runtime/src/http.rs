@@ -14,6 +14,7 @@ mod body;
 mod code;
 mod commands;
 mod envelope;
+mod events;
 mod guard;
 mod health;
 mod modules;
@@ -75,6 +76,8 @@ pub struct Settings {
     pub page_bytes_max: usize,
     /// Conditions under `unchanged` of one command.
     pub unchanged_max: usize,
+    /// Requests that follow events at one time, of all apps together.
+    pub followers_max: usize,
     /// A correlation or causation id, in bytes.
     pub correlation_bytes_max: usize,
 }
@@ -95,6 +98,7 @@ impl Default for Settings {
             page_max: 1000,
             page_bytes_max: 8 << 20,
             unchanged_max: 1000,
+            followers_max: 1000,
             correlation_bytes_max: 256,
         }
     }
@@ -108,6 +112,8 @@ struct Shared {
     clock: Clock,
     /// One permit for each byte of a body that is being read.
     bodies: Semaphore,
+    /// One permit for each request that follows.
+    followers: Arc<Semaphore>,
 }
 
 type State = axum::extract::State<Arc<Shared>>;
@@ -118,7 +124,8 @@ type State = axum::extract::State<Arc<Shared>>;
 /// [`server::runtime`]: crate::server::runtime
 pub fn router(engine: Arc<Engine>, settings: Settings, clock: Clock) -> Router {
     let bodies = Semaphore::new(settings.bodies_bytes_max);
-    let shared = Arc::new(Shared { engine, settings, clock, bodies });
+    let followers = Arc::new(Semaphore::new(settings.followers_max));
+    let shared = Arc::new(Shared { engine, settings, clock, bodies, followers });
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
@@ -143,6 +150,8 @@ pub fn router(engine: Arc<Engine>, settings: Settings, clock: Clock) -> Router {
                 .get(commands::show)
                 .delete(commands::erase),
         )
+        .route("/v1/apps/{app}/events", get(events::list))
+        .route("/v1/apps/{app}/events/{position}", get(events::show))
         .route("/v1/apps/{app}/tables", get(tables::list))
         .route("/v1/apps/{app}/tables/{table}", delete(tables::drop_table).get(tables::rows))
         .route("/v1/apps/{app}/tables/{table}/{*key}", get(tables::value))

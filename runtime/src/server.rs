@@ -259,6 +259,7 @@ impl Server {
             return Err(error);
         }
         tracing::info!(connections = connections.len(), "draining");
+        self.engine.let_go();
         let deadline = self.clock.elapsed() + self.drain_max;
         let left = || deadline.saturating_sub(self.clock.elapsed());
         // Half of the time for requests to end by themselves. Those that wait for

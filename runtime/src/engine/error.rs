@@ -6,7 +6,7 @@ use super::Progress;
 use crate::catalog::Conflict;
 use crate::value::{Failure, Invalid, Name, Position, Sequence};
 use crate::{
-    archive, backup, checkpoint, lane, log, modules, receipts, schema, snapshot, transaction, wasm,
+    backup, checkpoint, events, lane, log, modules, receipts, schema, snapshot, transaction, wasm,
 };
 
 /// What the engine does not do, and why.
@@ -151,6 +151,32 @@ pub enum Error {
         /// The last sequence.
         last: Sequence,
     },
+    /// The event has not been emitted.
+    #[error("event {asked} has not been emitted; the last is {last}")]
+    EventAhead {
+        /// What was asked for.
+        asked: Position,
+        /// The last event; 0 if there is none.
+        last: Position,
+    },
+    /// No event has this position, or it is not kept any more.
+    #[error("there is no event {asked}; those from {first} to {last} are kept")]
+    UnknownEvent {
+        /// What was asked for.
+        asked: Position,
+        /// The first that is kept.
+        first: Position,
+        /// The last.
+        last: Position,
+    },
+    /// Events that are not kept any more.
+    #[error("events after {asked} are not kept any more; the first that is kept is {first}")]
+    EventsGone {
+        /// What was asked for.
+        asked: Position,
+        /// The first that is kept.
+        first: Position,
+    },
     /// A past state that cannot be had.
     #[error("{0}")]
     Unavailable(snapshot::Unavailable),
@@ -277,9 +303,9 @@ pub enum Error {
     /// There is no backup.
     #[error("cannot make a backup")]
     Backup(#[source] backup::Error),
-    /// The archive of events cannot be opened.
-    #[error("cannot open the archive of events")]
-    Archive(#[source] archive::Error),
+    /// Events cannot be read.
+    #[error("cannot read events")]
+    Events(#[from] events::Error),
     /// A receipt cannot be read.
     #[error("cannot read the receipt")]
     Receipt(#[from] receipts::Error),

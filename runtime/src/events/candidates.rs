@@ -1,6 +1,7 @@
 //! Which positions have to be looked at for a page.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 
 use super::{Error, Events};
 use crate::index::postings::Term;
@@ -33,15 +34,14 @@ struct Stream {
 impl<'a> Candidates<'a> {
     pub(super) fn new(
         events: &'a Events,
-        from: Position,
-        last: Position,
+        range: RangeInclusive<Position>,
         order: Order,
         terms: Option<Vec<Term>>,
     ) -> Result<Self, Error> {
-        let first = events.first();
+        let (first, last) = (events.first().max(*range.start()), *range.end());
         let next = match order {
-            Order::Ascending => from.max(first),
-            Order::Descending => from.min(last),
+            Order::Ascending => first,
+            Order::Descending => last,
         };
         let mut indexed_from = Position(u64::MAX);
         if terms.is_some() {

@@ -9,6 +9,7 @@ use crate::receipts;
 use crate::receipts::erased::is_erased;
 use crate::record::Parts;
 use crate::snapshot::Snapshot;
+use crate::state::State;
 use crate::value::{Position, Sequence, StoredEvent};
 
 pub(super) struct Reading<'a> {
@@ -30,10 +31,7 @@ impl<'a> Reading<'a> {
     /// An event that there is.
     pub(super) fn event(&mut self, position: Position) -> Result<Arc<StoredEvent>, Error> {
         let event = self.find(position)?;
-        match !event.erased && is_erased(&self.snapshot.state, event.sequence) {
-            true => Ok(Arc::new(masked(&event))),
-            false => Ok(event),
-        }
+        Ok(shown(&self.snapshot.state, event))
     }
 
     fn find(&mut self, position: Position) -> Result<Arc<StoredEvent>, Error> {
@@ -97,6 +95,14 @@ impl<'a> Reading<'a> {
         let parts = Arc::new(parts.map_err(|source| Error::Damaged { round: number, source })?);
         self.events.rounds.put(number, &parts);
         Ok(parts)
+    }
+}
+
+/// An event without what was erased as of a state.
+pub(super) fn shown(state: &State, event: Arc<StoredEvent>) -> Arc<StoredEvent> {
+    match !event.erased && is_erased(state, event.sequence) {
+        true => Arc::new(masked(&event)),
+        false => event,
     }
 }
 

@@ -101,6 +101,8 @@ codes! {
         "The app has no such table" "list the tables, or use the `suggestion`"
     UNKNOWN_KEY: "unknown-key" NOT_FOUND No
         "The table has no such key" "look at another key, or at a later sequence"
+    UNKNOWN_EVENT: "unknown-event" NOT_FOUND No
+        "There is no such event" "ask for one from `first` to `last`"
     UNKNOWN_RECEIPT: "unknown-receipt" NOT_FOUND No
         "No command with this id is known" "submit the command if it has not been submitted"
     UNKNOWN_TIMER: "unknown-timer" NOT_FOUND No
@@ -127,6 +129,10 @@ codes! {
         "The past state is no longer held" "read the latest state, or one not older than `oldest`"
     NOT_VISIBLE: "not-visible" SERVICE_UNAVAILABLE Later
         "The sequence is logged and not yet visible" "ask again in a moment"
+    EVENT_AHEAD: "event-ahead" UNPROCESSABLE_ENTITY No
+        "The event has not been emitted" "ask for events after one that was read, from the same app and history"
+    EVENTS_GONE: "events-gone" GONE No
+        "The events are not kept any more" "read from `first` on, and count what is before as missed"
     HISTORY_CHANGED: "history-changed" GONE No
         "The app has another history" "forget all sequences of the old history, and read anew"
 

@@ -55,6 +55,15 @@ impl From<Error> for Problem {
             Error::Ahead { last, .. } => {
                 Self::new(code::SEQUENCE_AHEAD, detail).with("last", last.0)
             }
+            Error::EventAhead { last, .. } => {
+                Self::new(code::EVENT_AHEAD, detail).with("last", last.0)
+            }
+            Error::UnknownEvent { first, last, .. } => {
+                Self::new(code::UNKNOWN_EVENT, detail).with("first", first.0).with("last", last.0)
+            }
+            Error::EventsGone { first, .. } => {
+                Self::new(code::EVENTS_GONE, detail).with("first", first.0)
+            }
             Error::Unavailable(Unavailable::Gone { oldest, .. }) => {
                 Self::new(code::SEQUENCE_GONE, detail).with("oldest", oldest.0)
             }
@@ -99,7 +108,7 @@ impl From<Error> for Problem {
             Error::Lane(_)
             | Error::Checkpoint { .. }
             | Error::Log(_)
-            | Error::Archive(_)
+            | Error::Events(_)
             | Error::Modules(_)
             | Error::Receipt(_)
             | Error::Catalog(_)

@@ -142,6 +142,7 @@ async fn i10_a_panic_is_an_answer_and_the_server_goes_on() {
         settings: Settings::default(),
         clock: Clock::system(),
         bodies: Semaphore::new(0),
+        followers: Arc::new(Semaphore::new(0)),
     });
     let panics = Router::new().route("/panics", get(panics));
     let panics = panics.layer(from_fn_with_state(shared, guard::guard));

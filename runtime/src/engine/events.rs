@@ -1,0 +1,63 @@
+//! Reading events: from where to where, and what cannot be read.
+
+use super::{App, Error};
+use crate::events::{Filter, Limits, Page};
+use crate::state::Order;
+use crate::value::Position;
+
+/// Which events are wanted: those within all of these bounds.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// After this one.
+    pub after: Option<Position>,
+    /// Before this one.
+    pub before: Option<Position>,
+    /// At or after this time, in milliseconds since 1970.
+    pub from_ms: Option<u64>,
+    /// Before this time.
+    pub to_ms: Option<u64>,
+    /// Of these types, about this subject.
+    pub filter: Filter,
+    /// The first of them first, or the last.
+    pub order: Order,
+}
+
+impl App {
+    /// A page of events. Reads from the disk, so it may take some time.
+    ///
+    /// # Errors
+    /// [`Error::EventAhead`], [`Error::EventsGone`], [`Error::Events`].
+    pub fn events_page(&self, wanted: &Wanted, limits: Limits) -> Result<Page, Error> {
+        let events = self.events();
+        if let Some(after) = wanted.after {
+            self.check_after(after)?;
+        }
+        let last = events.last();
+        let mut first = wanted.after.map_or(Position(1), |after| Position(after.0 + 1));
+        let mut end = wanted.before.map_or(u64::MAX, |before| before.0);
+        if let Some(from_ms) = wanted.from_ms {
+            first = first.max(events.position_at(from_ms)?);
+        }
+        if let Some(to_ms) = wanted.to_ms {
+            end = end.min(events.position_at(to_ms)?.0);
+        }
+        let range = first..=Position(end.saturating_sub(1)).min(last);
+        Ok(events.page_of(range, wanted.order, &wanted.filter, limits)?)
+    }
+
+    /// That the events after this one can be read from here.
+    ///
+    /// # Errors
+    /// [`Error::EventAhead`] if it has not been emitted; [`Error::EventsGone`] if some
+    /// after it are not kept any more.
+    pub fn check_after(&self, after: Position) -> Result<(), Error> {
+        let (first, last) = (self.events().first(), self.events().last());
+        if after > last {
+            return Err(Error::EventAhead { asked: after, last });
+        }
+        match after.0 + 1 < first.0 {
+            true => Err(Error::EventsGone { asked: after, first }),
+            false => Ok(()),
+        }
+    }
+}
