@@ -1,16 +1,21 @@
 //! Which module owns which command, query, table, projection and reaction of an app.
 //!
-//! The truth is three system tables, changed only by entries of the log; a
+//! The truth is four system tables, changed only by entries of the log; a
 //! catalog is what they say as of one sequence, with the compiled modules and
 //! schemas at hand. It knows how to plan a change, not how to log one.
 
 mod plan;
+mod projections;
 mod rows;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 pub use plan::{Conflict, Delta, Plan, ProjectionPlan, TablePlan};
+pub use projections::{
+    Build, Parked, Projecting, ProjectionRow, Which, concern_projections, projection_key,
+    read_projection, read_projections,
+};
 pub use rows::{ModuleRow, TableRow, table_names};
 pub(crate) use rows::{read_modules, read_versions};
 
@@ -21,13 +26,14 @@ use crate::value::{Hash, Name, Sequence};
 use crate::wasm::{self, Manifest};
 
 /// What the modules of an app own, as of one sequence.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Catalog {
     modules: BTreeMap<Name, Arc<Deployed>>,
     commands: HashMap<Name, Arc<Deployed>>,
     queries: HashMap<Name, Arc<Deployed>>,
     projections: BTreeMap<Name, Arc<Deployed>>,
     reactions: BTreeMap<Name, Arc<Deployed>>,
+    projecting: BTreeMap<Name, Arc<Projecting>>,
     tables: BTreeMap<Name, TableRow>,
 }
 
@@ -107,6 +113,8 @@ impl Catalog {
             };
             catalog.add(deployed);
         }
+        catalog.projecting =
+            projections::read_projecting(state, modules, &catalog.modules, &before.projecting)?;
         Ok(catalog)
     }
 

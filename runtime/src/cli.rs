@@ -14,6 +14,7 @@ mod client;
 mod command;
 mod commands;
 mod config;
+mod dead_letters;
 mod deploy;
 mod erase;
 mod error;
@@ -22,7 +23,9 @@ mod json;
 mod modules;
 mod output;
 mod problem;
+mod projections;
 mod query;
+mod reactions;
 mod receipt;
 mod restore;
 mod serve;
@@ -119,6 +122,9 @@ enum Command {
     Erase(erase::Erase),
     Tables(tables::Tables),
     Timers(timers::Timers),
+    Reactions(reactions::Reactions),
+    DeadLetters(dead_letters::DeadLetters),
+    Projections(projections::Projections),
     Backup(backup::Backup),
     Restore(restore::Restore),
     Verify(verify::Verify),
@@ -196,6 +202,9 @@ impl Cli {
             Command::Erase(erase) => erase.run(&context(&mut layers)?.client, output),
             Command::Tables(tables) => tables.run(&context(&mut layers)?.client, output),
             Command::Timers(timers) => timers.run(&context(&mut layers)?.client, output),
+            Command::Reactions(it) => it.run(&context(&mut layers)?.client, output),
+            Command::DeadLetters(it) => it.run(&context(&mut layers)?.client, output),
+            Command::Projections(it) => it.run(&context(&mut layers)?.client, output),
             Command::Backup(backup) => backup.run(&context(&mut layers)?.client, output),
             Command::Restore(restore) => restore.run(&mut layers, app, output),
             Command::Verify(verify) => verify.run(&mut layers, app, output),

@@ -13,6 +13,7 @@ mod error;
 mod events;
 mod gates;
 mod opening;
+mod projections;
 mod query;
 mod reactions;
 mod room;
@@ -34,6 +35,7 @@ pub use deploy::{Deployment, Upload};
 pub use error::{Error, suggest};
 pub use events::Wanted;
 pub use opening::{Progress, Stage};
+pub use projections::{ProjectionInfo, Standing};
 pub use query::{Answer, QueryRequest};
 pub use reactions::{ReactionInfo, ReactionList, ReactionSettings, Reactor, Trouble};
 pub use table::{PageOf, RowPage, TableInfo};
@@ -232,7 +234,7 @@ impl Engine {
             self.apps.insert(name.clone(), Arc::clone(&app));
             self.opening.done(&name);
             if self.closing.load(Ordering::Acquire) {
-                app.lane().close(Duration::ZERO);
+                app.close(Duration::ZERO);
                 break;
             }
         }
@@ -285,7 +287,7 @@ impl Engine {
         self.apps().iter().for_each(|app| app.lane().drain());
         for app in self.apps() {
             let left = deadline.saturating_sub(self.clock.elapsed());
-            app.lane().close(left);
+            app.close(left);
         }
     }
 

@@ -13,6 +13,7 @@ mod backup;
 mod body;
 mod code;
 mod commands;
+mod dead_letters;
 mod envelope;
 mod events;
 mod guard;
@@ -23,7 +24,9 @@ mod pages;
 mod params;
 mod prefer;
 mod problem;
+mod projections;
 mod queries;
+mod reactions;
 mod receipt;
 mod tables;
 #[cfg(test)]
@@ -152,9 +155,22 @@ pub fn router(engine: Arc<Engine>, settings: Settings, clock: Clock) -> Router {
         )
         .route("/v1/apps/{app}/events", get(events::list))
         .route("/v1/apps/{app}/events/{position}", get(events::show))
+        .route("/v1/apps/{app}/projections", get(projections::list))
+        .route("/v1/apps/{app}/projections/{projection}", get(projections::show))
+        .route("/v1/apps/{app}/projections/{projection}/resume", post(projections::resume))
+        .route("/v1/apps/{app}/projections/{projection}/skip", post(projections::skip))
+        .route("/v1/apps/{app}/projections/{projection}/rebuild", post(projections::rebuild))
         .route("/v1/apps/{app}/tables", get(tables::list))
         .route("/v1/apps/{app}/tables/{table}", delete(tables::drop_table).get(tables::rows))
         .route("/v1/apps/{app}/tables/{table}/{*key}", get(tables::value))
+        .route("/v1/apps/{app}/reactions", get(reactions::list))
+        .route("/v1/apps/{app}/reactions/{reaction}", delete(reactions::drop_reaction))
+        .route("/v1/apps/{app}/dead-letters", get(dead_letters::list))
+        .route(
+            "/v1/apps/{app}/dead-letters/{reaction}/{position}",
+            get(dead_letters::show).delete(dead_letters::drop_letter),
+        )
+        .route("/v1/apps/{app}/dead-letters/{reaction}/{position}/retry", post(dead_letters::retry))
         .route("/v1/apps/{app}/timers", get(timers::list))
         .route("/v1/apps/{app}/timers/{timer}", get(timers::show).delete(timers::cancel))
         .fallback(guard::unknown_route)

@@ -33,8 +33,10 @@ mod inbox;
 mod keeping;
 mod opening;
 mod poison;
+mod projections;
 pub mod reactions;
 mod timers;
+mod told;
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
@@ -71,6 +73,7 @@ use executor::{Executor, Finished};
 use inbox::{End, Inbox, Phase};
 use opening::{Kept, open_events, open_index};
 use poison::Slot;
+use told::Told;
 
 /// What a lane may use, and how long things take.
 #[derive(Debug, Clone)]
@@ -208,6 +211,7 @@ struct Shared {
     progress: Mutex<Progress>,
     executor: Mutex<Executor>,
     committer: Mutex<Committer>,
+    told: Told,
 }
 
 /// How far execution has come.
@@ -426,6 +430,7 @@ impl Shared {
         };
         self.discard_progress(generation);
         self.fresh.notify_all();
+        self.told.tell();
     }
 
     /// Makes sure that nothing of an old generation is taken for something of
@@ -505,6 +510,7 @@ fn assemble(
         progress: Mutex::new(progress),
         executor: Mutex::new(executor),
         committer: Mutex::new(committer),
+        told: Told::default(),
     }
 }
 

@@ -15,6 +15,7 @@
 //! - [`schema`]: inputs checked against JSON Schemas.
 //! - [`modules`]: uploaded modules, on disk and compiled.
 //! - [`catalog`]: which module owns which command, query and table.
+//! - [`projection`]: events folded into the tables of a projection.
 //! - [`snapshot`]: the published state, and past ones still held.
 //! - [`checkpoint`]: the state on disk, in two generations.
 //! - [`index`]: ids and places of entries, on disk.
@@ -24,6 +25,7 @@
 //! - [`events`]: the events of an app, wherever they are kept.
 //! - [`recovery`]: from the log back to a state.
 //! - [`lane`]: sequencer, executor and committer of one app.
+//! - [`worker`]: what is done beside the lane of an app.
 //! - [`keeper`]: checkpoints, and what may be forgotten, while an app runs.
 //! - [`verify`]: the files of an app, checked without touching them.
 //! - [`backup`]: copies of an app, made while it runs, and put back.
@@ -51,6 +53,7 @@ pub mod lane;
 pub mod log;
 pub mod modules;
 pub mod pages;
+pub mod projection;
 pub mod receipts;
 pub mod record;
 pub mod recovery;
@@ -62,3 +65,4 @@ pub mod transaction;
 pub mod value;
 pub mod verify;
 pub mod wasm;
+pub mod worker;

@@ -118,6 +118,19 @@ impl State {
         Step { sequence: self.sequence, time_ms: self.time_ms, position: self.position }
     }
 
+    /// A state that has nothing but some tables, each under a name that may be another
+    /// than here. A table that is not here is there without rows.
+    #[must_use]
+    pub fn view(&self, tables: impl IntoIterator<Item = (Name, Name)>) -> Self {
+        let found = |from: &Name| self.tables.get(from).cloned();
+        let tables = tables.into_iter();
+        let tables = tables.map(|(name, from)| {
+            let table = found(&from).unwrap_or_else(|| Table::empty(self.sequence));
+            (name, table)
+        });
+        Self::loaded(self.step(), tables)
+    }
+
     /// A table, the server's own included; none if nobody has created it.
     #[must_use]
     pub fn table(&self, name: &str) -> Option<&Table> {

@@ -7,6 +7,7 @@ mod derived;
 mod event;
 mod pattern;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -383,6 +384,30 @@ impl ChangeSet {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.tables.is_empty()
+    }
+
+    /// Adds what else changes in a table. Rows replace those of the same key.
+    ///
+    /// # Panics
+    /// If both say what becomes of the table as a whole.
+    pub fn add(&mut self, more: TableChanges) {
+        let at = match self.tables.binary_search_by(|changes| changes.table.cmp(&more.table)) {
+            Err(at) => return self.tables.insert(at, more),
+            Ok(at) => at,
+        };
+        let Some(changes) = self.tables.get_mut(at) else { return };
+        assert_eq!(more.lifecycle, Lifecycle::Kept, "table {} changes twice", more.table);
+        let mut rows: BTreeMap<_, _> = std::mem::take(&mut changes.rows).into_iter().collect();
+        rows.extend(more.rows);
+        changes.rows = rows.into_iter().collect();
+    }
+
+    /// Adds all of another change set, table by table.
+    ///
+    /// # Panics
+    /// As [`ChangeSet::add`].
+    pub fn join(&mut self, more: Self) {
+        more.tables.into_iter().for_each(|changes| self.add(changes));
     }
 
     /// How many keys are set or removed.

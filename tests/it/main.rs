@@ -14,6 +14,7 @@ mod lane;
 mod misfits;
 mod poison;
 mod pressure;
+mod projections;
 mod refusals;
 mod retention;
 mod semantics;

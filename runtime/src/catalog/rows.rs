@@ -1,4 +1,4 @@
-//! The rows of the three system tables behind a catalog.
+//! The rows of the system tables behind a catalog, but for those of projections.
 
 use std::collections::BTreeMap;
 
@@ -29,6 +29,12 @@ pub mod table_names {
     #[must_use]
     pub fn tables() -> Name {
         Name::system("$tables")
+    }
+
+    /// Projection name to what is known of it.
+    #[must_use]
+    pub fn projections() -> Name {
+        Name::system("$projections")
     }
 }
 
@@ -99,7 +105,7 @@ impl TableRow {
     }
 }
 
-fn to_json(row: &impl Serialize) -> Value {
+pub(super) fn to_json(row: &impl Serialize) -> Value {
     // Strings and integers: there is nothing in a row that could not be written.
     Value::Json(serde_json::to_string(row).unwrap_or_default().into())
 }
@@ -129,7 +135,7 @@ fn parse_module(row: &ModuleJson) -> Result<ModuleRow, crate::value::Invalid> {
     Ok(ModuleRow { hash, sequence: Sequence(row.sequence), time_ms: row.time_ms })
 }
 
-fn read<J: DeserializeOwned, T>(
+pub(super) fn read<J: DeserializeOwned, T>(
     state: &State,
     table: &Name,
     prefix: &str,

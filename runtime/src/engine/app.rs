@@ -19,6 +19,7 @@ use crate::modules::Modules;
 use crate::snapshot::{Reaper, Snapshot, Snapshots};
 use crate::value::{History, Name, Sequence, chain_of};
 use crate::wasm;
+use crate::worker::{Duty, Projections, Worker};
 
 /// How long a read waits for the sequence it asked for.
 const AT_LEAST_WAIT_MAX: Duration = Duration::from_secs(5);
@@ -29,11 +30,13 @@ pub struct App {
     name: Name,
     lane: Lane,
     keeper: Mutex<Keeper>,
+    /// Before what it uses, so that it ends first.
+    worker: Worker,
     pub(super) home: Home,
     /// Here as well, because the keeper is seldom at leisure.
     damages: Damages,
-    pump: Pump,
-    pub(super) reactor: Reactor,
+    pump: Arc<Pump>,
+    pub(super) reactor: Arc<Reactor>,
     pub(super) clock: Clock,
     pub(super) gates: Arc<Gates>,
 }
@@ -130,10 +133,17 @@ impl App {
         let (directory, backups) = (directory.to_owned(), settings.backups.clone());
         let home = Home { disk: disk(), directory, backups, backing_up: Mutex::default() };
         let (name, keeper) = (name.clone(), Mutex::new(keeper));
-        let pump = Pump::new(lane.clone(), Arc::clone(&gates));
+        let pump = Arc::new(Pump::new(lane.clone(), Arc::clone(&gates)));
         let (reactions, own) = (settings.reactions, clock.clone());
         let reactor = Reactor::new(lane.clone(), own, Arc::clone(&gates), reactions);
-        Ok(Self { name, lane, keeper, home, damages, pump, reactor, clock, gates })
+        let reactor = Arc::new(reactor);
+        let mut duties: Vec<Box<dyn Duty>> = vec![Box::new(Projections::default())];
+        if settings.tended {
+            duties.push(Box::new(Arc::clone(&pump)));
+            duties.push(Box::new(Arc::clone(&reactor)));
+        }
+        let worker = Worker::start(name.clone(), lane.clone(), clock.clone(), duties);
+        Ok(Self { name, lane, worker, keeper, home, damages, pump, reactor, clock, gates })
     }
 
     /// What submits the commands of timers that are due.
@@ -167,6 +177,12 @@ impl App {
     #[must_use]
     pub fn damage(&self) -> Vec<String> {
         self.damages.all()
+    }
+
+    /// Closes it: as [`Lane::close`], and nothing is done beside it any more.
+    pub(super) fn close(&self, within: Duration) {
+        self.lane.close(within);
+        self.worker.stop();
     }
 
     /// Its lane.

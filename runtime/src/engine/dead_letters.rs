@@ -1,9 +1,5 @@
 //! Dead letters: looked at, tried again, dropped.
 
-use std::sync::Arc;
-
-use tokio::task::spawn_blocking;
-
 use super::reactions::change_set;
 use super::{App, At, Error};
 use crate::lane::reactions::{
@@ -14,7 +10,7 @@ use crate::receipts::Receipt;
 use crate::record::{Act, Verdict};
 use crate::snapshot::Snapshot;
 use crate::state::Range;
-use crate::value::{Key, Name, Position, Sequence, StoredEvent, Value};
+use crate::value::{Key, Name, Position, Sequence, Value};
 
 /// How often an entry is made again whose rows have changed meanwhile.
 const TRIES_MAX: u32 = 5;
@@ -83,23 +79,20 @@ impl App {
         Ok(LetterPage { sequence: snapshot.state.sequence(), letters, next })
     }
 
-    /// A dead letter, and its event if that is still kept.
+    /// A dead letter. Its event is one of the app's, unless it is not kept any more.
     ///
     /// # Errors
-    /// [`Error::UnknownReaction`], [`Error::UnknownDeadLetter`], [`Error::Events`], or as
+    /// [`Error::UnknownReaction`], [`Error::UnknownDeadLetter`], or as
     /// [`App::snapshot`].
     pub async fn dead_letter(
         &self,
         at: At,
         reaction: &str,
         position: Position,
-    ) -> Result<(Sequence, DeadLetter, Option<Arc<StoredEvent>>), Error> {
+    ) -> Result<(Sequence, DeadLetter), Error> {
         let snapshot = self.snapshot(at).await?;
         let (found, _) = self.known_letter(&snapshot, reaction, position)?;
-        let events = Arc::clone(self.lane().events());
-        let event = spawn_blocking(move || events.event(position)).await;
-        let event = event.map_err(|error| Error::Host(error.to_string()))?;
-        Ok((snapshot.state.sequence(), found, event.map_err(Error::Events)?))
+        Ok((snapshot.state.sequence(), found))
     }
 
     /// Has a dead letter tried again, as often as a new event would be. What comes of it

@@ -52,6 +52,16 @@ pub enum Error {
         /// The nearest name.
         suggestion: Option<String>,
     },
+    /// The app has no such projection.
+    #[error("app `{app}` has no projection `{name}`{}", did_you_mean(.suggestion.as_deref()))]
+    UnknownProjection {
+        /// Of which app.
+        app: Name,
+        /// What was asked for.
+        name: String,
+        /// The nearest name.
+        suggestion: Option<String>,
+    },
     /// The app has no such table.
     #[error("app `{app}` has no table `{name}`{}", did_you_mean(.suggestion.as_deref()))]
     UnknownTable {

@@ -9,7 +9,7 @@ use tokio::sync::SemaphorePermit;
 use super::{App, At, Error, Gates, suggest};
 use crate::catalog::Deployed;
 use crate::snapshot::Snapshot;
-use crate::value::{Hash, Name, Sequence, Value};
+use crate::value::{Hash, Name, Position, Sequence, Value};
 use crate::wasm::{CallError, QueryCall};
 
 /// A question.
@@ -41,6 +41,9 @@ pub struct Answer {
     /// The same tag means the same answer; none if the query asked for the time
     /// of the request.
     pub tag: Option<String>,
+    /// The module's projections that are not as new as the state, and the last event
+    /// that is in each.
+    pub behind: Vec<(Name, Position)>,
     /// The time it waited for its turn.
     pub queued: Duration,
     /// The time its handler took.
@@ -62,9 +65,11 @@ impl App {
         }
         let tag = self.tag(&snapshot, deployed, &request);
         let sequence = snapshot.state.sequence();
+        let behind = behind(&snapshot, deployed);
         if request.known.contains(&tag) {
             let (queued, elapsed) = (Duration::ZERO, Duration::ZERO);
-            return Ok(Answer { value: None, sequence, tag: Some(tag), queued, elapsed });
+            let (value, tag) = (None, Some(tag));
+            return Ok(Answer { value, sequence, tag, behind, queued, elapsed });
         }
         let arrived = self.clock.elapsed();
         let permit = self.gates.query_permit().await?;
@@ -83,7 +88,7 @@ impl App {
         let answered = answered.map_err(|error| refused(request.name, error))?;
         let tag = (!answered.asked_time).then_some(tag);
         let (value, elapsed) = (Some(answered.value), answered.elapsed);
-        Ok(Answer { value, sequence, tag, queued, elapsed })
+        Ok(Answer { value, sequence, tag, behind, queued, elapsed })
     }
 
     fn query_owner<'a>(
@@ -130,6 +135,12 @@ impl Gates {
         let turn = tokio::time::timeout(self.query_wait_max, self.queries.acquire());
         turn.await.map_err(|_elapsed| busy())?.map_err(|_closed| busy())
     }
+}
+
+/// Which projections of a module are not as new as the state.
+fn behind(snapshot: &Snapshot, deployed: &Deployed) -> Vec<(Name, Position)> {
+    let own = snapshot.catalog.projecting().filter(|it| it.row.module == deployed.name);
+    own.filter_map(|it| Some((it.name.clone(), it.behind()?))).collect()
 }
 
 fn refused(name: &str, error: CallError) -> Error {

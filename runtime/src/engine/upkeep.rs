@@ -17,10 +17,6 @@ use crate::value::chain_of;
 
 /// How often it looks at the room: a fast writer fills some tens of megabytes meanwhile.
 const WATCH_EVERY: Duration = Duration::from_millis(50);
-/// The stack of each thread: handlers run on one of them.
-const STACK_BYTES: usize = 16 << 20;
-/// How often it looks for timers and events that were added.
-const PUMP_EVERY: Duration = Duration::from_millis(20);
 /// How often it looks whether something is due.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// For how many looks it leaves all apps alone after something failed: ten seconds.
@@ -32,7 +28,7 @@ const REST_PERCENT: u32 = 100;
 #[derive(Debug)]
 pub(super) struct Upkeep {
     stop: Arc<AtomicBool>,
-    threads: [thread::Thread; 3],
+    threads: [thread::Thread; 2],
 }
 
 impl Upkeep {
@@ -53,11 +49,10 @@ impl Upkeep {
             stop: Arc::clone(&stop),
         };
         let keeping = Arc::new(keeping);
-        let (watching, pumping) = (Arc::clone(&keeping), Arc::clone(&keeping));
+        let watching = Arc::clone(&keeping);
         let threads = [
             start("chancery-keeper", move || keeping.keep())?,
             start("chancery-watch", move || watching.watch())?,
-            start("chancery-timers", move || pumping.pump())?,
         ];
         Ok(Self { stop, threads })
     }
@@ -76,8 +71,7 @@ impl Drop for Upkeep {
 }
 
 fn start(name: &str, run: impl FnOnce() + Send + 'static) -> Result<thread::Thread, Error> {
-    let builder = thread::Builder::new().name(name.into()).stack_size(STACK_BYTES);
-    let started = builder.spawn(run);
+    let started = thread::Builder::new().name(name.into()).spawn(run);
     Ok(started.map_err(|error| Error::Host(error.to_string()))?.thread().clone())
 }
 
@@ -96,20 +90,6 @@ impl Keeping {
         while !self.stop.load(Ordering::Relaxed) {
             self.gates.room.look(&*self.disk, &self.data);
             thread::park_timeout(WATCH_EVERY);
-        }
-    }
-
-    /// Has the commands of timers submitted when they are due.
-    fn pump(&self) {
-        while !self.stop.load(Ordering::Relaxed) {
-            let apps = self.apps.upgrade().map(|apps| apps.all()).unwrap_or_default();
-            let waits = apps
-                .iter()
-                .flat_map(|app| [app.pump().pump(self.clock.wall_ms()), app.reactor().react()]);
-            let waits = waits.flatten();
-            let wait = waits.min().unwrap_or(PUMP_EVERY);
-            drop(apps);
-            thread::park_timeout(wait.min(PUMP_EVERY));
         }
     }
 

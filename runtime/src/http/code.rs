@@ -97,6 +97,8 @@ codes! {
         "The app has no such query" "deploy a module that has it, or use the `suggestion`"
     UNKNOWN_COMMAND: "unknown-command" NOT_FOUND No
         "The app has no such command" "deploy a module that has it, or use the `suggestion`"
+    UNKNOWN_PROJECTION: "unknown-projection" NOT_FOUND No
+        "The app has no such projection" "deploy a module that declares it, or use the `suggestion`"
     UNKNOWN_TABLE: "unknown-table" NOT_FOUND No
         "The app has no such table" "list the tables, or use the `suggestion`"
     UNKNOWN_KEY: "unknown-key" NOT_FOUND No

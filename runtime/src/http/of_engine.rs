@@ -28,6 +28,9 @@ impl From<Error> for Problem {
             Error::UnknownModule { suggestion, .. } => {
                 Self::new(code::UNKNOWN_MODULE, detail).suggestion(suggestion)
             }
+            Error::UnknownProjection { suggestion, .. } => {
+                Self::new(code::UNKNOWN_PROJECTION, detail).suggestion(suggestion)
+            }
             Error::UnknownTable { suggestion, .. } => {
                 Self::new(code::UNKNOWN_TABLE, detail).suggestion(suggestion)
             }

@@ -24,6 +24,9 @@ use crate::engine::{Answer, App, At, QueryRequest};
 /// of `http` yet.
 const QUERY: &str = "QUERY";
 const ACCEPT_QUERY: HeaderName = HeaderName::from_static("accept-query");
+/// Projections of the module that are not as new as the state, each with the last event
+/// that is in it.
+const PROJECTIONS_BEHIND: HeaderName = HeaderName::from_static("chancery-projections-behind");
 const METHODS: HeaderValue = HeaderValue::from_static("GET,HEAD,POST,QUERY");
 
 /// A question as it came.
@@ -146,6 +149,11 @@ fn respond(app: &App, answer: Answer, any_known: bool) -> Response {
     let headers = response.headers_mut();
     if let Some(tag) = answer.tag {
         insert_text(headers, ETAG, &format_args!("\"{tag}\""));
+    }
+    if !answer.behind.is_empty() {
+        let behind = answer.behind.iter().map(|(name, position)| format!("{name}@{position}"));
+        let behind = behind.collect::<Vec<_>>().join(", ");
+        insert_text(headers, PROJECTIONS_BEHIND, &behind);
     }
     let private = HeaderValue::from_static("private, no-cache");
     headers.insert(CACHE_CONTROL, private);

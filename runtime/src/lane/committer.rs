@@ -272,6 +272,7 @@ impl Shared {
         for fresh in round.fresh {
             fresh.flight.tell_logged();
         }
+        self.told.tell();
     }
 
     /// After a round that failed: its outcome is unknown until the log is read
@@ -326,6 +327,7 @@ impl Shared {
             inbox.generation
         };
         self.discard_progress(generation);
+        self.told.tell();
     }
 
     fn resume(
@@ -355,6 +357,8 @@ impl Shared {
         // The executor may have ended while the disk was silent.
         self.start_if_needed(&mut inbox);
         self.work.notify_all();
+        drop(inbox);
+        self.told.tell();
         tracing::info!(app = %self.app, sequence = %last, "the log has been recovered");
         Ok(())
     }

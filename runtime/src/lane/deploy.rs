@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::Shared;
 use super::execute::{Executed, Stop, failure};
+use super::projections::{stage_deploy, stage_remove};
 use super::reactions;
 use crate::catalog::{Catalog, Deployed, ModuleRow, Plan, TableRow, table_names};
 use crate::modules;
@@ -51,6 +52,7 @@ impl Shared {
             return Ok(succeeded(identity, transaction, &plan));
         }
         stage(&mut transaction, entry, &deployed, &plan).map_err(Stop)?;
+        stage_deploy(&mut transaction, catalog, &deployed)?;
         reactions::stage_deploy(&mut transaction, &deployed);
         let Some(command) = &deployed.manifest().on_deploy else {
             return Ok(succeeded(identity, transaction, &plan));
@@ -79,6 +81,7 @@ impl Shared {
         let identity = Some((module.clone(), deployed.hash()));
         let mut transaction = self.transaction(base, entry, Arc::new(BTreeSet::new()));
         transaction.delete_system(&table_names::modules(), key(module).map_err(Stop)?);
+        stage_remove(&mut transaction, catalog, module)?;
         for table in catalog.owned_by(module) {
             put_owner(&mut transaction, &table, &orphan(module, entry)).map_err(Stop)?;
         }

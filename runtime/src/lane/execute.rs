@@ -63,7 +63,7 @@ impl Shared {
         let call = command_call(deployed, entry, command);
         let mut tries = 0;
         loop {
-            let done = executor.live(deployed).execute(transaction, &call);
+            let done = executor.live.of(deployed).execute(transaction, &call);
             // The pool may be full for a moment. The transaction is as it was.
             let full = matches!(done.result, Err(CallError::Host(_)));
             if !full || tries == HOST_TRIES_MAX {

@@ -11,17 +11,17 @@ use uuid::Uuid;
 
 use super::Shared;
 use super::advance;
-use super::execute::{Executed, Stop, failure};
+use super::execute::{Executed, Stop};
 use super::flight::Flight;
 use super::inbox::Pending;
 use super::poison::{ATTEMPTS_MAX, Slot};
 use super::timers;
-use crate::catalog::{Catalog, Deployed};
+use crate::catalog::{Catalog, concern_projections};
+use crate::projection::{Instances, Tail};
 use crate::record::{Act, Attempt, Entry, Outcome, Verdict};
 use crate::recovery::step_of;
 use crate::state::{State, Step};
-use crate::value::{ChangeSet, Failure, Hash, Name, chain_of};
-use crate::wasm::Live;
+use crate::value::{ChangeSet, Failure, chain_of};
 
 /// The stack of a thread that runs handlers: the guest's own 2 MiB and room for
 /// the host below it, or a guest's recursion would end the process.
@@ -42,8 +42,10 @@ pub(super) struct Executor {
     attempts: HashMap<Uuid, u32>,
     cautious_until: Option<Duration>,
     generation: u64,
-    /// One live instance for each module, of the version that ran last.
-    pub(super) live: HashMap<Name, (Hash, Live)>,
+    /// Live instances, one for each version of a module that is in use.
+    pub(super) live: Instances,
+    /// The newest events, for projections that have nearly caught up.
+    pub(super) tail: Tail,
 }
 
 /// An entry with its outcome.
@@ -57,7 +59,14 @@ pub(super) struct Finished {
 
 impl Executor {
     pub(super) fn new(slot: Slot, attempts: HashMap<Uuid, u32>) -> Self {
-        Self { slot, attempts, cautious_until: None, generation: 0, live: HashMap::new() }
+        Self {
+            slot,
+            attempts,
+            cautious_until: None,
+            generation: 0,
+            live: Instances::default(),
+            tail: Tail::default(),
+        }
     }
 
     pub(super) fn be_cautious(&mut self, now: Duration) {
@@ -87,16 +96,6 @@ impl Executor {
             tracing::warn!(%error, "cannot mark the end as orderly");
         }
     }
-
-    /// The live instance of a module; instances of other versions are dropped.
-    pub(super) fn live(&mut self, deployed: &Deployed) -> &mut Live {
-        let fresh = || (deployed.hash(), deployed.module.instance());
-        let slot = self.live.entry(deployed.name.clone()).or_insert_with(fresh);
-        if slot.0 != deployed.hash() || slot.1.spent() {
-            *slot = fresh();
-        }
-        &mut slot.1
-    }
 }
 
 impl Shared {
@@ -112,8 +111,13 @@ impl Shared {
             if !self.note_running(&mut executor, &pending) {
                 continue;
             }
-            let executed = self.execute(&mut executor, base, &catalog, &pending);
-            let finished = executed.and_then(|executed| self.finish(&pending, executed));
+            let entry = &*pending.entry;
+            let executed = self.execute(&mut executor, base.clone(), &catalog, &pending);
+            let finished = executed.and_then(|executed| {
+                let mut outcome = executed.into_outcome(entry);
+                self.project(&mut executor, &base, &catalog, entry, &mut outcome)?;
+                self.finish(&pending, outcome)
+            });
             if changes_modules(&pending.entry.act) {
                 // Modules may have gone; their instances go back to the pool.
                 executor.live.clear();
@@ -132,6 +136,7 @@ impl Shared {
             if executor.generation != inbox.generation {
                 // Whatever the old instances remember never happened.
                 executor.live.clear();
+                executor.tail.clear();
                 executor.generation = inbox.generation;
             }
             if inbox.is_running()
@@ -238,7 +243,7 @@ impl Shared {
             Act::DropTable { table } => self.execute_drop(base, catalog, entry, table),
             Act::Erase { sequence } => self.execute_erase(base, entry, *sequence),
             Act::Advance { .. } => Ok(advance::execute(&base, pending.prepared.as_ref())),
-            Act::Projection { name, .. } => Ok(unknown_projection(name)),
+            Act::Projection { name, what } => self.execute_steer(base, catalog, entry, name, *what),
             Act::Schedule(schedule) => Ok(self.execute_schedule(base, entry, schedule)),
             Act::Cancel { timer } => Ok(self.execute_cancel(base, entry, *timer)),
         }
@@ -246,10 +251,10 @@ impl Shared {
 
     /// Applies what was staged to the head state. It becomes visible when its
     /// round is durable, together or not at all (I5).
-    fn finish(&self, pending: &Pending, executed: Executed) -> Result<(), Stop> {
+    fn finish(&self, pending: &Pending, outcome: Outcome) -> Result<(), Stop> {
         let entry = &pending.entry;
         let redeployed = changes_modules(&entry.act);
-        let outcome = Arc::new(executed.into_outcome(entry));
+        let outcome = Arc::new(outcome);
         if let Verdict::Failed(Failure { code, message, .. }) = &outcome.verdict {
             // The client is told; whoever runs the server wants to know as well.
             let (app, id) = (&self.app, entry.id);
@@ -265,6 +270,10 @@ impl Shared {
         progress.unshared_bytes += progress.head.apply(step, &outcome.changes);
         if redeployed {
             let catalog = Catalog::of(&progress.head, &self.modules, &progress.catalog);
+            let catalog = catalog.map_err(|error| Stop(chain_of(&error)))?;
+            progress.catalog = Arc::new(catalog);
+        } else if concern_projections(&outcome.changes) {
+            let catalog = progress.catalog.with_projections(&progress.head, &self.modules);
             let catalog = catalog.map_err(|error| Stop(chain_of(&error)))?;
             progress.catalog = Arc::new(catalog);
         }
@@ -295,11 +304,6 @@ impl Shared {
 /// Whether an entry may change which modules and tables there are.
 fn changes_modules(act: &Act) -> bool {
     matches!(act, Act::Deploy(_) | Act::Remove { .. } | Act::DropTable { .. })
-}
-
-fn unknown_projection(name: &Name) -> Executed {
-    let message = format!("no module has a projection `{name}`");
-    Executed::rejected(None, failure("unknown-projection", message, None))
 }
 
 fn bytes_of(outcome: &Outcome) -> usize {

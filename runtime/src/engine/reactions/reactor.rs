@@ -27,6 +27,7 @@ use crate::record::Act;
 use crate::snapshot::Snapshot;
 use crate::state::Order;
 use crate::value::{Hash, Name, Position, StoredEvent, Value, chain_of};
+use crate::worker::{self, Duty, Turn};
 
 /// Events of one step. Each step is an entry.
 const STEP_EVENTS: usize = 64;
@@ -350,6 +351,16 @@ impl Reactor {
         let error = chain_of(error);
         tracing::error!(reaction = %name, error, "events cannot be read; trying again");
         Next::After(Duration::from_secs(1))
+    }
+}
+
+impl Duty for Arc<Reactor> {
+    fn is_wanted(&self, snapshot: &Snapshot) -> bool {
+        snapshot.catalog.reactions().next().is_some()
+    }
+
+    fn attend(&mut self, _: &Turn<'_>) -> worker::Next {
+        self.react().map_or(worker::Next::Idle, worker::Next::After)
     }
 }
 

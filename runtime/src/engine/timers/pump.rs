@@ -20,8 +20,10 @@ use uuid::Uuid;
 use crate::engine::gates::Gates;
 use crate::lane::{Flight, Lane, Refusal, Submission, Ticket, fingerprint};
 use crate::record::{Act, Command};
+use crate::snapshot::Snapshot;
 use crate::state::State;
-use crate::transaction::timers::{Timer, due_ms_of, timer, timers_after};
+use crate::transaction::timers::{Timer, due_ms_of, timer, timer_count, timers_after};
+use crate::worker::{Duty, Next, Turn};
 
 /// Commands of timers that wait in the inbox at one time, at most: clients come in
 /// between, however many timers are due.
@@ -101,6 +103,16 @@ impl Pump {
             Refusal::Reused { .. } | Refusal::Trimmed { .. } => Unfit::Ever(refusal.to_string()),
             refusal => Unfit::Now(refusal),
         })
+    }
+}
+
+impl Duty for Arc<Pump> {
+    fn is_wanted(&self, snapshot: &Snapshot) -> bool {
+        timer_count(&snapshot.state) > 0
+    }
+
+    fn attend(&mut self, turn: &Turn<'_>) -> Next {
+        self.pump(turn.clock().wall_ms()).map_or(Next::Idle, Next::After)
     }
 }
 

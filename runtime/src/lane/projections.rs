@@ -1,0 +1,352 @@
+//! Projections in the lane: events folded right after the command that emitted them,
+//! builds that have nearly caught up brought to the end, and what operators and
+//! deployments do about them.
+//!
+//! All of it is part of the outcome of some entry, so tables, what is known of the
+//! projection and the events are one change set (I5).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Shared;
+use super::execute::{Executed, Stop, failure};
+use super::executor::Executor;
+use crate::catalog::{
+    Build, Catalog, Deployed, Projecting, ProjectionRow, Which, projection_key, read_projection,
+    table_names,
+};
+use crate::events;
+use crate::projection::{Fold, Unfolded, parked};
+use crate::record::{Act, Entry, Outcome, Steer, Verdict};
+use crate::recovery::step_of;
+use crate::state::State;
+use crate::transaction::Transaction;
+use crate::value::{
+    ChangeSet, Lifecycle, Name, Position, StoredEvent, TableChanges, Value, chain_of,
+};
+
+impl Shared {
+    /// Adds to an outcome what follows from it for the projections, and keeps its
+    /// events for those that need them soon.
+    pub(super) fn project(
+        &self,
+        executor: &mut Executor,
+        base: &State,
+        catalog: &Catalog,
+        entry: &Entry,
+        outcome: &mut Outcome,
+    ) -> Result<(), Stop> {
+        if catalog.projecting().next().is_none() {
+            executor.tail.clear();
+            return Ok(());
+        }
+        match &entry.act {
+            Act::Advance { worker, .. } => {
+                if let Some(name) = worker.strip_prefix("projection/")
+                    && let Some(projecting) = catalog.projecting_of(name)
+                    && matches!(outcome.verdict, Verdict::Succeeded(_))
+                {
+                    self.complete(executor, base, projecting, entry, outcome)?;
+                }
+            }
+            // What the entry did to modules and projections counts already.
+            _ if !matches!(entry.act, Act::Command(_)) => fall_behind(base, entry, outcome)?,
+            _ => self.keep_up(executor, base, catalog, entry, outcome)?,
+        }
+        match catalog.projecting().any(|projecting| projecting.is_unfinished()) {
+            true => executor.tail.push(events::stored(entry, outcome)),
+            false => executor.tail.clear(),
+        }
+        Ok(())
+    }
+
+    /// Folds the events of a command into every live build that keeps up.
+    fn keep_up(
+        &self,
+        executor: &mut Executor,
+        base: &State,
+        catalog: &Catalog,
+        entry: &Entry,
+        outcome: &mut Outcome,
+    ) -> Result<(), Stop> {
+        if outcome.events.is_empty() {
+            return Ok(());
+        }
+        let events = events::stored(entry, outcome);
+        for projecting in catalog.projecting() {
+            let keeps_up = projecting.row.live.as_ref().is_some_and(|it| it.position.is_none());
+            if !keeps_up {
+                continue;
+            }
+            let mut row = projecting.row.clone();
+            let folded =
+                self.fold(executor, projecting, Which::Live, base, &mut row, entry, &events);
+            outcome.changes.join(folded?);
+            if row != projecting.row {
+                put_row(&mut outcome.changes, &projecting.name, &row)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Folds events into a build; if it cannot take one it is parked there, in its row.
+    #[expect(clippy::too_many_arguments, reason = "what is folded, into what, and for whom")]
+    fn fold<'a>(
+        &self,
+        executor: &mut Executor,
+        projecting: &Projecting,
+        which: Which,
+        base: &State,
+        row: &mut ProjectionRow,
+        entry: &Entry,
+        events: impl IntoIterator<Item = &'a Arc<StoredEvent>>,
+    ) -> Result<ChangeSet, Stop> {
+        let Some(mut fold) = Fold::new(projecting, which, base, self.settings.transaction) else {
+            return Ok(ChangeSet::default());
+        };
+        for event in events {
+            if !fold.is_on(&event.event_type) {
+                continue;
+            }
+            match fold.event(&mut executor.live, event) {
+                Ok(()) => {}
+                Err(Unfolded::Host(reason)) => return Err(Stop(reason)),
+                Err(Unfolded::Refused(failure)) => {
+                    let (app, name, position) = (&self.app, &projecting.name, event.position);
+                    let (code, message) = (&failure.code, &failure.message);
+                    tracing::warn!(%app, projection = %name, %position, %code, %message, "parked");
+                    if let Some(build) = row.build_mut(which) {
+                        build.position = Some(Position(event.position.0.saturating_sub(1)));
+                        build.parked = Some(parked(event, entry.time_ms, &failure));
+                    }
+                    break;
+                }
+            }
+        }
+        Ok(fold.into_changes())
+    }
+
+    /// Brings the builds of a projection to the end, if what is left is at hand, and
+    /// puts the next one in the place of the live one.
+    fn complete(
+        &self,
+        executor: &mut Executor,
+        base: &State,
+        projecting: &Projecting,
+        entry: &Entry,
+        outcome: &mut Outcome,
+    ) -> Result<(), Stop> {
+        let (name, mut head) = (&projecting.name, base.clone());
+        let step = step_of(&head, entry.sequence, entry.time_ms, outcome);
+        head.apply(step.unwrap_or(head.step()), &outcome.changes);
+        let row = read_projection(&head, name).map_err(|error| Stop(chain_of(&error)))?;
+        let Some(mut row) = row else { return Ok(()) };
+        let before = row.clone();
+        for which in Which::BOTH {
+            let unfinished = row.build(which).and_then(Build::unfinished);
+            let Some(after) = unfinished else { continue };
+            let Some(tail) = executor.tail.between(after, head.position()) else { continue };
+            let tail: Vec<_> = tail.cloned().collect();
+            let folded = self.fold(executor, projecting, which, &head, &mut row, entry, &tail)?;
+            let is_parked = row.build(which).is_some_and(|build| build.parked.is_some());
+            if is_parked {
+                outcome.changes.join(folded);
+            } else if which == Which::Live {
+                outcome.changes.join(folded);
+                row.live.iter_mut().for_each(|live| live.position = None);
+            } else {
+                swap(projecting, folded, &mut row, &mut outcome.changes);
+                tracing::info!(app = %self.app, projection = %name, "built");
+            }
+        }
+        match row == before {
+            true => Ok(()),
+            false => put_row(&mut outcome.changes, name, &row),
+        }
+    }
+
+    /// Does what an operator asked for.
+    pub(super) fn execute_steer(
+        &self,
+        base: State,
+        catalog: &Catalog,
+        entry: &Entry,
+        name: &Name,
+        what: Steer,
+    ) -> Result<Executed, Stop> {
+        let Some(projecting) = catalog.projecting_of(name.as_str()) else {
+            let message = format!("no module has a projection `{name}`");
+            return Ok(Executed::rejected(None, failure("unknown-projection", message, None)));
+        };
+        let mut row = projecting.row.clone();
+        let module = Some((row.module.clone(), catalog.module(row.module.as_str())));
+        let module = module.and_then(|(name, deployed)| Some((name, deployed?.hash())));
+        let mut transaction = self.transaction(base, entry, Arc::new(BTreeSet::new()));
+        match what {
+            Steer::Resume | Steer::Skip => {
+                if row.builds().all(|build| build.parked.is_none()) {
+                    let message = format!(
+                        "projection `{name}` is not parked: there is nothing to resume or skip"
+                    );
+                    return Ok(Executed::rejected(module, failure("not-parked", message, None)));
+                }
+                for build in row.live.iter_mut().chain(&mut row.next) {
+                    let parked = build.parked.take();
+                    if let Some(parked) = parked.filter(|_| what == Steer::Skip) {
+                        build.position = Some(Position(parked.position));
+                    }
+                }
+            }
+            Steer::Rebuild => {
+                let deployed = catalog.module(row.module.as_str());
+                let declared = deployed.and_then(|it| Some((it, begin(it, name)?)));
+                let Some((_, next)) = declared else {
+                    let message = format!("module `{}` does not declare it any more", row.module);
+                    let failure = failure("unknown-projection", message, None);
+                    return Ok(Executed::rejected(module, failure));
+                };
+                drop_next(&mut transaction, projecting);
+                row.next = Some(next);
+            }
+        }
+        stage_row(&mut transaction, name, &row)?;
+        Ok(Executed {
+            module,
+            verdict: Verdict::Succeeded(Value::Json("null".into())),
+            staged: transaction.finish(),
+            elapsed: Duration::ZERO,
+        })
+    }
+}
+
+/// What deploying a module does to its projections: new ones are to be built, those of
+/// another version too, while the one before serves; those of the same version go on
+/// with the new code.
+pub(super) fn stage_deploy(
+    transaction: &mut Transaction,
+    catalog: &Catalog,
+    deployed: &Deployed,
+) -> Result<(), Stop> {
+    let declared = &deployed.manifest().projections;
+    for projecting in catalog.projecting().filter(|it| it.row.module == deployed.name) {
+        if !declared.contains_key(&projecting.name) {
+            stage_removal(transaction, projecting)?;
+        }
+    }
+    for (name, projection) in declared {
+        let Some(fresh) = begin(deployed, name) else { continue };
+        let row = match catalog.projecting_of(name.as_str()) {
+            None => {
+                let module = deployed.name.clone();
+                ProjectionRow { module, live: None, next: Some(fresh) }
+            }
+            Some(projecting) => {
+                let mut row = projecting.row.clone();
+                let is_same = |which| {
+                    projecting.declared(which).is_some_and(|before| {
+                        before.version == projection.version
+                            && before.on == projection.on
+                            && before.tables == projection.tables
+                    })
+                };
+                let (live_is_same, next_is_same) = (is_same(Which::Live), is_same(Which::Next));
+                let hash = deployed.hash();
+                if live_is_same {
+                    row.live.iter_mut().for_each(|live| live.hash = hash);
+                }
+                if next_is_same {
+                    row.next.iter_mut().for_each(|next| next.hash = hash);
+                } else {
+                    drop_next(transaction, projecting);
+                    row.next = (!live_is_same).then_some(fresh);
+                }
+                row
+            }
+        };
+        stage_row(transaction, name, &row)?;
+    }
+    Ok(())
+}
+
+/// What removing a module does to its projections: their tables stay, orphaned.
+pub(super) fn stage_remove(
+    transaction: &mut Transaction,
+    catalog: &Catalog,
+    module: &Name,
+) -> Result<(), Stop> {
+    for projecting in catalog.projecting().filter(|it| it.row.module == *module) {
+        stage_removal(transaction, projecting)?;
+    }
+    Ok(())
+}
+
+fn stage_removal(transaction: &mut Transaction, projecting: &Projecting) -> Result<(), Stop> {
+    drop_next(transaction, projecting);
+    let key = projection_key(&projecting.name).map_err(|error| Stop(error.to_string()))?;
+    transaction.delete_system(&table_names::projections(), key);
+    Ok(())
+}
+
+fn drop_next(transaction: &mut Transaction, projecting: &Projecting) {
+    for table in projecting.tables(Which::Next).iter().flat_map(|tables| tables.iter()) {
+        transaction.drop_table(&Which::Next.place(table));
+    }
+}
+
+/// A build that has nothing yet; none if the module does not declare the projection.
+fn begin(deployed: &Deployed, name: &Name) -> Option<Build> {
+    let version = deployed.manifest().projections.get(name)?.version;
+    Some(Build { version, hash: deployed.hash(), position: Some(Position(0)), parked: None })
+}
+
+/// Puts the tables of the next build where the live one's are.
+fn swap(
+    projecting: &Projecting,
+    folded: ChangeSet,
+    row: &mut ProjectionRow,
+    changes: &mut ChangeSet,
+) {
+    let mut folded: Vec<_> = folded.tables;
+    for table in projecting.tables(Which::Next).iter().flat_map(|tables| tables.iter()) {
+        let from = Which::Next.place(table);
+        let at = folded.iter().position(|changes| changes.table == from);
+        let rows = at.map(|at| folded.swap_remove(at).rows).unwrap_or_default();
+        let (table, lifecycle) = (table.clone(), Lifecycle::Moved { from });
+        changes.add(TableChanges { table, lifecycle, rows });
+    }
+    row.live = row.next.take();
+    row.live.iter_mut().for_each(|live| live.position = None);
+}
+
+/// After an entry that is no command but emitted events, such as a deployment whose
+/// `on_deploy` command did: what kept up goes on from before them, beside the lane.
+fn fall_behind(base: &State, entry: &Entry, outcome: &mut Outcome) -> Result<(), Stop> {
+    if outcome.events.is_empty() {
+        return Ok(());
+    }
+    let mut head = base.clone();
+    let step = step_of(&head, entry.sequence, entry.time_ms, outcome);
+    head.apply(step.unwrap_or(head.step()), &outcome.changes);
+    let rows = crate::catalog::read_projections(&head).map_err(|error| Stop(chain_of(&error)))?;
+    for (name, mut row) in rows {
+        if let Some(live) = row.live.as_mut().filter(|live| live.position.is_none()) {
+            live.position = Some(base.position());
+            put_row(&mut outcome.changes, &name, &row)?;
+        }
+    }
+    Ok(())
+}
+
+fn stage_row(transaction: &mut Transaction, name: &Name, row: &ProjectionRow) -> Result<(), Stop> {
+    let key = projection_key(name).map_err(|error| Stop(error.to_string()))?;
+    transaction.put_system(&table_names::projections(), key, row.to_value());
+    Ok(())
+}
+
+fn put_row(changes: &mut ChangeSet, name: &Name, row: &ProjectionRow) -> Result<(), Stop> {
+    let key = projection_key(name).map_err(|error| Stop(error.to_string()))?;
+    let (table, lifecycle) = (table_names::projections(), Lifecycle::Kept);
+    changes.add(TableChanges { table, lifecycle, rows: vec![(key, Some(row.to_value()))] });
+    Ok(())
+}

@@ -1,0 +1,183 @@
+//! Building the tables of projections from the events there are, and catching up after
+//! one was parked.
+//!
+//! A step folds some events into the tables as they are published, and enters the lane
+//! with the rows it came to and the position in one change set. When little is left,
+//! the lane does the rest ([`lane`](crate::lane)).
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::{Duty, Next, Turn};
+use crate::catalog::{Build, Projecting, Which, projection_key, table_names};
+use crate::events::{Filter, Limits};
+use crate::lane::{Expected, Prepared, Submission, Ticket};
+use crate::projection::{Fold, Instances, Unfolded, parked};
+use crate::record::Act;
+use crate::snapshot::Snapshot;
+use crate::state::Order;
+use crate::value::{ChangeSet, Hash, Lifecycle, Position, TableChanges, chain_of};
+
+/// Events of one step. Each step is an entry, and commands wait while it is applied.
+const STEP_EVENTS: usize = 1_000;
+/// Bytes of events that are read for one step.
+const STEP_EVENT_BYTES: usize = 4 << 20;
+/// Events that are looked at for one step.
+const STEP_SCANNED: usize = 20_000;
+/// Bytes of rows after which a step ends.
+const STEP_ROW_BYTES: usize = 1 << 20;
+/// How long to wait when the lane takes nothing at the moment.
+const BUSY_WAIT: Duration = Duration::from_millis(10);
+/// How long to wait when it, or the disk, takes nothing for longer.
+const FAILED_WAIT: Duration = Duration::from_secs(1);
+
+/// The duty.
+#[derive(Debug, Default)]
+pub struct Projections {
+    instances: Instances,
+}
+
+impl Duty for Projections {
+    fn is_wanted(&self, snapshot: &Snapshot) -> bool {
+        snapshot.catalog.projecting().any(|projecting| projecting.is_unfinished())
+    }
+
+    fn attend(&mut self, turn: &Turn<'_>) -> Next {
+        let snapshot = turn.lane().snapshots().current();
+        let mut next = Next::Idle;
+        for projecting in snapshot.catalog.projecting() {
+            // Both are in one row: one after the other.
+            let unfinished =
+                |which: &Which| projecting.row.build(*which).and_then(Build::unfinished).is_some();
+            if let Some(which) = Which::BOTH.into_iter().find(unfinished)
+                && !turn.is_over()
+            {
+                next = next.or(self.step(turn, &snapshot, projecting, which));
+            }
+        }
+        if next == Next::Idle {
+            self.instances.clear();
+        }
+        next
+    }
+}
+
+impl Projections {
+    fn step(
+        &mut self,
+        turn: &Turn<'_>,
+        snapshot: &Snapshot,
+        projecting: &Projecting,
+        which: Which,
+    ) -> Next {
+        let from = projecting.row.build(which).and_then(Build::unfinished).unwrap_or_default();
+        let (prepared, to) = match self.prepare(turn, snapshot, projecting, which, from) {
+            Ok(prepared) => prepared,
+            Err(reason) => {
+                let (lane, name) = (turn.lane(), &projecting.name);
+                let app = lane.modules().app();
+                tracing::error!(%app, projection = %name, reason, "cannot go on; trying again");
+                return Next::After(FAILED_WAIT);
+            }
+        };
+        let worker = format!("projection/{}", projecting.name).into();
+        let id = Uuid::now_v7();
+        let submitted = turn.lane().submit(Submission {
+            id,
+            windowed: false,
+            fingerprint: Hash::of(id.as_bytes()),
+            act: Act::Advance { worker, from, to },
+            admitted: None,
+            keep: None,
+            prepared: Some(prepared),
+        });
+        match submitted {
+            // Whatever the answer is, the state says how far it is.
+            Ok(Ticket::Flying { flight, .. }) => match turn.wait(&flight) {
+                Some(_) => Next::Again,
+                None => Next::Idle,
+            },
+            Ok(Ticket::Settled(_)) => Next::Again,
+            Err(crate::lane::Refusal::Full { .. }) => Next::After(BUSY_WAIT),
+            Err(_) => Next::After(FAILED_WAIT),
+        }
+    }
+
+    /// What the next events do to a build, and the last of them.
+    fn prepare(
+        &mut self,
+        turn: &Turn<'_>,
+        snapshot: &Snapshot,
+        projecting: &Projecting,
+        which: Which,
+        from: Position,
+    ) -> Result<(Prepared, Position), String> {
+        let lane = turn.lane();
+        let fold = Fold::new(projecting, which, &snapshot.state, lane.transaction_limits());
+        let declared = projecting.declared(which);
+        let (Some(mut fold), Some(declared)) = (fold, declared) else {
+            return Err("internal error: its module does not declare it".to_owned());
+        };
+        let filter = Filter { types: declared.on.clone(), ..Filter::default() };
+        let limits = Limits { events: STEP_EVENTS, bytes: STEP_EVENT_BYTES, scanned: STEP_SCANNED };
+        let after = Position(from.0 + 1);
+        let page = lane.events().page(after, Order::Ascending, &filter, limits);
+        let page = page.map_err(|error| chain_of(&error))?;
+        let end = page.next.map_or(page.at, |next| Position(next.0.saturating_sub(1)));
+        let (mut to, mut is_parked) = (end.max(from), None);
+        for event in &page.events {
+            let before = Position(event.position.0.saturating_sub(1));
+            if fold.bytes() >= STEP_ROW_BYTES || turn.is_over() {
+                to = before;
+                break;
+            }
+            match fold.event(&mut self.instances, event) {
+                Ok(()) => {}
+                Err(Unfolded::Host(reason)) if before == from => return Err(reason),
+                Err(Unfolded::Host(_)) => {
+                    to = before;
+                    break;
+                }
+                Err(Unfolded::Refused(failure)) => {
+                    let (app, name) = (lane.modules().app(), &projecting.name);
+                    let (position, code, message) =
+                        (event.position, &failure.code, &failure.message);
+                    tracing::warn!(%app, projection = %name, %position, %code, %message, "parked");
+                    (to, is_parked) =
+                        (before, Some(parked(event, snapshot.state.time_ms(), &failure)));
+                    break;
+                }
+            }
+        }
+        let mut row = projecting.row.clone();
+        if let Some(build) = row.build_mut(which) {
+            (build.position, build.parked) = (Some(to), is_parked);
+        }
+        let key = projection_key(&projecting.name).map_err(|error| error.to_string())?;
+        let mut changes = created(snapshot, projecting, which);
+        changes.join(fold.into_changes());
+        changes.add(TableChanges {
+            table: table_names::projections(),
+            lifecycle: Lifecycle::Kept,
+            rows: vec![(key.clone(), Some(row.to_value()))],
+        });
+        let value = Some(projecting.row.to_value());
+        let expected = vec![Expected { table: table_names::projections(), key, value }];
+        Ok((Prepared { expected, changes }, to))
+    }
+}
+
+/// The tables of a build that are not there yet, without rows.
+fn created(snapshot: &Snapshot, projecting: &Projecting, which: Which) -> ChangeSet {
+    let mut changes = ChangeSet::default();
+    let tables = projecting.tables(which);
+    for table in tables.iter().flat_map(|tables| tables.iter()) {
+        let table = which.place(table);
+        if snapshot.state.table(table.as_str()).is_none() {
+            let (lifecycle, rows) = (Lifecycle::Created, Vec::new());
+            changes.add(TableChanges { table, lifecycle, rows });
+        }
+    }
+    changes
+}
