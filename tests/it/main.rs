@@ -15,6 +15,7 @@ mod misfits;
 mod poison;
 mod pressure;
 mod projections;
+mod reactions;
 mod refusals;
 mod retention;
 mod semantics;

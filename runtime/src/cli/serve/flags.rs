@@ -41,6 +41,14 @@ pub(super) struct Limits {
     /// are due at once, 1 to 10000; what goes on beyond it feeds itself [default: 64].
     #[arg(long, value_name = "N")]
     chain_depth: Option<String>,
+    /// How often a reaction tries an event again before it becomes a dead letter, 0 to
+    /// 20 [default: 3].
+    #[arg(long, value_name = "N")]
+    reaction_retries: Option<String>,
+    /// How long it waits before the first of these attempts, 1ms to 1h; four times
+    /// longer before each further one, 5 minutes at most [default: 100ms].
+    #[arg(long, value_name = "TIME")]
+    reaction_pause: Option<String>,
     /// How long ids are remembered, 1h to 720h: so long can a command be sent again
     /// [default: 24h].
     #[arg(long, value_name = "TIME")]
@@ -99,6 +107,8 @@ impl Limits {
             (key::UPLOAD_MAX, &self.upload_max),
             (key::INBOX_MAX, &self.inbox_max),
             (key::CHAIN_DEPTH, &self.chain_depth),
+            (key::REACTION_RETRIES, &self.reaction_retries),
+            (key::REACTION_PAUSE, &self.reaction_pause),
             (key::INBOX_BYTES_MAX, &self.inbox_bytes_max),
             (key::WINDOW, &self.window),
             (key::HELD_BYTES_MAX, &self.held_bytes_max),
