@@ -27,7 +27,7 @@ mod outcome;
 mod refused;
 pub mod settings;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod upload;
 
 pub use self::call::{Answered, CommandCall, Executed, ProjectCall, QueryCall, ReactCall, Reacted};

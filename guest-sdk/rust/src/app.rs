@@ -1,5 +1,9 @@
 //! What an app is made of, and the macro that declares it.
 
+mod follow;
+
+pub use follow::{Begin, On, ProjectionEntry, ReactionEntry};
+
 use std::fmt;
 
 use schemars::{Schema, SchemaGenerator};
@@ -26,6 +30,10 @@ pub struct Definition {
     pub queries: &'static [QueryEntry],
     /// The commands it executes.
     pub commands: &'static [CommandEntry],
+    /// The tables it derives from events.
+    pub projections: &'static [ProjectionEntry],
+    /// What it has follow from events.
+    pub reactions: &'static [ReactionEntry],
     /// The command that runs as part of a deploy; `commands` does not list it.
     pub on_deploy: Option<CommandEntry>,
 }
@@ -111,14 +119,13 @@ impl<R> Handler<R> {
     /// # }
     /// ```
     pub fn kebab_name(&self) -> String {
-        self.function().replace('_', "-")
+        kebab(self.function())
     }
 
     /// As comparing with [`kebab_name`](Self::kebab_name), which would allocate at
     /// every call of the module.
     pub(crate) fn is_named(&self, name: &str) -> bool {
-        let own = self.function().bytes().map(|byte| if byte == b'_' { b'-' } else { byte });
-        own.eq(name.bytes())
+        is_kebab_of(self.function(), name)
     }
 
     fn function(&self) -> &'static str {
@@ -131,6 +138,17 @@ impl<R> fmt::Debug for Handler<R> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_tuple("Handler").field(&self.name).finish()
     }
+}
+
+/// An identifier as the server knows it.
+fn kebab(identifier: &str) -> String {
+    identifier.replace('_', "-")
+}
+
+/// Whether a name is that of an identifier.
+fn is_kebab_of(identifier: &str, name: &str) -> bool {
+    let own = identifier.bytes().map(|byte| if byte == b'_' { b'-' } else { byte });
+    own.eq(name.bytes())
 }
 
 /// Something that [`app!`](crate::app!) accepts as a table.
@@ -160,7 +178,7 @@ impl<K, V, C> Declare for Indexed<K, V, C> {
     }
 }
 
-/// Declares a module: its tables, events, queries and commands.
+/// Declares a module: its tables, events, queries, commands, projections and reactions.
 ///
 /// ```
 /// use chancery_sdk::{NewEvent, Rejection, Snapshot, Table, Transaction, app};
@@ -215,11 +233,80 @@ impl<K, V, C> Declare for Indexed<K, V, C> {
 ///   `fn(&mut Transaction, I) -> Result<O, E>`, where `I: Deserialize + JsonSchema`,
 ///   `O: Serialize + JsonSchema` and `E: Into<Rejection>`. A handler's name is the
 ///   function's in kebab-case, or follows `as`.
+/// - `projections` and `reactions` take names, each with the functions that are given
+///   the events: see below.
 /// - `on_deploy: function;` at the end names one more command, with an input of `{}`.
 ///   The server runs it as part of the entry that deploys the module.
 /// - Documentation becomes descriptions. A handler without any has its input type's.
 ///
 /// On WebAssembly it also exports the module, so a crate can have only one.
+///
+/// # Projections and reactions
+///
+/// ```
+/// use chancery_sdk::{Event, NewCommand, Rejection, Snapshot, Table, View, app};
+/// use serde::Deserialize;
+///
+/// app! {
+///     /// What is sold, and what follows from it.
+///     pub struct Sales;
+///
+///     tables { SOLD }
+///     projections {
+///         /// How much was sold, by product.
+///         sales_by_product version 1 tables [SOLD] {
+///             "order.placed" => add,
+///             "order.*.cancelled" => take_back,
+///         }
+///     }
+///     reactions {
+///         /// Thanks the buyer.
+///         thanks { "order.placed" => thank }
+///         /// Sends what is paid, all that was paid before this was deployed included.
+///         shipping from start { "payment.**" => ship }
+///     }
+/// }
+///
+/// const SOLD: Table<String, i64> = Table::new("sold");
+///
+/// #[derive(Deserialize)]
+/// struct Order {
+///     product: String,
+///     buyer: String,
+/// }
+///
+/// fn add(view: &mut View, placed: Event<Order>) -> Result<(), Rejection> {
+///     let product = &placed.data.product;
+///     let n_sold = SOLD.get(view, product).unwrap_or(0) + 1;
+///     SOLD.put(view, product, &n_sold);
+///     Ok(())
+/// }
+///
+/// fn take_back(view: &mut View, cancelled: Event<Order>) -> Result<(), Rejection> {
+///     SOLD.delete(view, &cancelled.data.product);
+///     Ok(())
+/// }
+///
+/// fn thank(_: &Snapshot, placed: Event<Order>) -> Result<[NewCommand; 1], Rejection> {
+///     Ok([NewCommand::new("write-letter", &placed.data.buyer)])
+/// }
+///
+/// fn ship(_: &Snapshot, paid: Event<Order>) -> Result<Option<NewCommand>, Rejection> {
+///     Ok(paid.subject.map(|order| NewCommand::new("ship-order", &order)))
+/// }
+/// # fn main() {}
+/// ```
+///
+/// - Patterns are words separated by dots; `*` stands for any one word, `**` at the end
+///   for any number of them. An event goes to the first function whose pattern means it.
+/// - A projection's functions are `fn(&mut View, Event<D>) -> Result<(), E>`; it alone
+///   writes its tables, which `tables` lists too. If its functions come to make other rows
+///   of the same events, raise its version: the server builds the tables anew, and the old
+///   ones serve meanwhile.
+/// - A reaction's functions are `fn(&Snapshot, Event<D>) -> Result<C, E>`, where `C` is
+///   something to iterate over with [`NewCommand`](crate::NewCommand)s in it. A new one
+///   is given the events from now on, or with `from start` all there ever were.
+/// - `D: DeserializeOwned`, and `E: Into<Rejection>`.
 #[macro_export]
 macro_rules! app {
     (
@@ -232,6 +319,22 @@ macro_rules! app {
         })?
         $(commands {
             $($(#[doc = $command_doc:literal])* $command:path $(as $command_name:literal)?),* $(,)?
+        })?
+        $(projections {
+            $(
+                $(#[doc = $projection_doc:literal])*
+                $projection:ident version $version:literal tables [$($own:path),* $(,)?] {
+                    $($fold_on:literal => $fold:path),* $(,)?
+                }
+            )*
+        })?
+        $(reactions {
+            $(
+                $(#[doc = $reaction_doc:literal])*
+                $reaction:ident $(from $begin:ident)? {
+                    $($react_on:literal => $react:path),* $(,)?
+                }
+            )*
         })?
         $($(#[doc = $deploy_doc:literal])* on_deploy : $on_deploy:path;)?
     ) => {
@@ -257,6 +360,28 @@ macro_rules! app {
                 commands: &[$($($crate::__handler!(
                     command $command, [$($command_doc),*] $(, $command_name)?
                 )),*)?],
+                projections: &[$($($crate::ProjectionEntry {
+                    name: ::core::stringify!($projection),
+                    description: ::core::concat!($($projection_doc, "\n"),*),
+                    version: $version,
+                    tables: || {
+                        let tables = [$($crate::Declare::declare(&$own)),*];
+                        tables.into_iter().flatten().collect()
+                    },
+                    on: &[$($crate::On {
+                        pattern: $fold_on,
+                        run: |view, event| $crate::dispatch::project(view, event, $fold),
+                    }),*],
+                }),*)?],
+                reactions: &[$($($crate::ReactionEntry {
+                    name: ::core::stringify!($reaction),
+                    description: ::core::concat!($($reaction_doc, "\n"),*),
+                    from: $crate::__begin!($($begin)?),
+                    on: &[$($crate::On {
+                        pattern: $react_on,
+                        run: |snapshot, event| $crate::dispatch::react(snapshot, event, $react),
+                    }),*],
+                }),*)?],
                 on_deploy: $crate::__optional!($($crate::__handler!(
                     command $on_deploy, [$($deploy_doc),*]
                 ))?),
@@ -267,6 +392,8 @@ macro_rules! app {
         const _: () = {
             type Exported = $crate::glue::Component<$app>;
             $crate::bindings::export!(Exported with_types_in $crate::bindings);
+            $($crate::__export_projections!(Exported, $($projection)*);)?
+            $($crate::__export_reactions!(Exported, $($reaction)*);)?
         };
     };
 }
@@ -297,6 +424,45 @@ macro_rules! __handler {
             input: |generator| $crate::dispatch::command_input(generator, $function),
             output: |generator| $crate::dispatch::command_output(generator, $function),
         }
+    };
+}
+
+/// Where a new reaction begins.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __begin {
+    () => {
+        $crate::Begin::Now
+    };
+    (now) => {
+        $crate::Begin::Now
+    };
+    (start) => {
+        $crate::Begin::Start
+    };
+}
+
+/// Exports projections, if there are any: the server wants both or neither.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export_projections {
+    ($exported:ident,) => {};
+    ($exported:ident, $($projection:ident)+) => {
+        $crate::bindings::projecting::export_projections!(
+            $exported with_types_in $crate::bindings::projecting
+        );
+    };
+}
+
+/// Exports reactions, if there are any.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export_reactions {
+    ($exported:ident,) => {};
+    ($exported:ident, $($reaction:ident)+) => {
+        $crate::bindings::reacting::export_reactions!(
+            $exported with_types_in $crate::bindings::reacting
+        );
     };
 }
 

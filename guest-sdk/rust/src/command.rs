@@ -45,7 +45,17 @@ pub struct QueryRequest {
     pub metadata: String,
 }
 
-/// A command to be submitted later. See [`Transaction::schedule`](crate::Transaction::schedule).
+impl QueryRequest {
+    /// What a reaction is told instead: nobody asks.
+    pub(crate) fn of_reaction(name: &str) -> Self {
+        let (input, metadata) = ("null".to_owned(), "{}".to_owned());
+        Self { name: name.to_owned(), input, caller: None, metadata }
+    }
+}
+
+/// A command to be submitted by the server: at a time, by
+/// [`Transaction::schedule`](crate::Transaction::schedule), or because of an event, by a
+/// reaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewCommand {
     /// The command's name; any module of the app may own it.

@@ -4,9 +4,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::app::Definition;
+use crate::app::{Definition, On};
 use crate::command::{parse_input, to_json};
-use crate::{Rejection, Snapshot, Transaction, Value};
+use crate::{Event, NewCommand, Rejection, Snapshot, Transaction, Value, View, pattern};
 
 impl Definition {
     /// Answers the question that the snapshot came with.
@@ -27,6 +27,88 @@ impl Definition {
                 Err(Rejection::new("unknown-command", format!("There is no command `{name}`.")))
             }
         }
+    }
+}
+
+impl Definition {
+    /// Folds an event into a projection's tables.
+    pub(crate) fn project(
+        &self,
+        view: &mut View,
+        name: &str,
+        event: Event<String>,
+    ) -> Result<(), Rejection> {
+        let projection = self.projections.iter().find(|projection| projection.is_named(name));
+        let on = projection.map(|projection| projection.on).ok_or_else(|| unknown(name))?;
+        match meant(on, &event.event_type) {
+            Some(on) => (on.run)(view, event),
+            None => Ok(()),
+        }
+    }
+
+    /// The commands that a reaction wants because of an event.
+    pub(crate) fn react(
+        &self,
+        snapshot: &Snapshot,
+        name: &str,
+        event: Event<String>,
+    ) -> Result<Vec<NewCommand>, Rejection> {
+        let reaction = self.reactions.iter().find(|reaction| reaction.is_named(name));
+        let on = reaction.map(|reaction| reaction.on).ok_or_else(|| unknown(name))?;
+        match meant(on, &event.event_type) {
+            Some(on) => (on.run)(snapshot, event),
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+/// The first whose pattern means the type.
+fn meant<'a, R>(on: &'a [On<R>], event_type: &str) -> Option<&'a On<R>> {
+    on.iter().find(|on| pattern::matches(on.pattern, event_type))
+}
+
+fn unknown(name: &str) -> Rejection {
+    Rejection::new("unknown-handler", format!("There is no `{name}` to give events to."))
+}
+
+/// Calls a projection's function.
+///
+/// # Errors
+///
+/// What the function gives; `invalid-event` if the data are no `D`.
+pub fn project<D, E>(
+    view: &mut View,
+    event: Event<String>,
+    function: impl Fn(&mut View, Event<D>) -> Result<(), E>,
+) -> Result<(), Rejection>
+where
+    D: DeserializeOwned,
+    E: Into<Rejection>,
+{
+    match event.decode()? {
+        Some(event) => function(view, event).map_err(Into::into),
+        None => Ok(()),
+    }
+}
+
+/// Calls a reaction's function.
+///
+/// # Errors
+///
+/// What the function gives; `invalid-event` if the data are no `D`.
+pub fn react<D, C, E>(
+    snapshot: &Snapshot,
+    event: Event<String>,
+    function: impl Fn(&Snapshot, Event<D>) -> Result<C, E>,
+) -> Result<Vec<NewCommand>, Rejection>
+where
+    D: DeserializeOwned,
+    C: IntoIterator<Item = NewCommand>,
+    E: Into<Rejection>,
+{
+    match event.decode()? {
+        Some(event) => Ok(function(snapshot, event).map_err(Into::into)?.into_iter().collect()),
+        None => Ok(Vec::new()),
     }
 }
 

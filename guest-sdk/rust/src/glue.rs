@@ -6,7 +6,11 @@ use std::sync::Once;
 
 use crate::bindings::chancery::app::{store, types};
 use crate::bindings::exports::chancery::app::{commands, manifest, queries};
-use crate::{App, Command, QueryRequest, Rejection, Snapshot, Transaction, Value, host, log};
+use crate::bindings::projecting::exports::chancery::app::projections;
+use crate::bindings::reacting::exports::chancery::app::reactions;
+use crate::{
+    App, Command, Event, QueryRequest, Rejection, Snapshot, Transaction, Value, View, host, log,
+};
 
 /// What [`app!`](crate::app!) exports.
 #[derive(Debug)]
@@ -43,6 +47,29 @@ impl<A: App> commands::Guest for Component<A> {
     }
 }
 
+impl<A: App> projections::Guest for Component<A> {
+    fn project(view: store::View, name: String, event: types::Event) -> Result<(), types::Failure> {
+        report_panics();
+        let mut view = View::new(host::View(view));
+        let projected = A::DEFINITION.project(&mut view, &name, event.into());
+        projected.map_err(types::Failure::from)
+    }
+}
+
+impl<A: App> reactions::Guest for Component<A> {
+    fn react(
+        snapshot: store::Snapshot,
+        name: String,
+        event: types::Event,
+    ) -> Result<Vec<types::NewCommand>, types::Failure> {
+        report_panics();
+        let snapshot = Snapshot::new(host::Snapshot(snapshot), QueryRequest::of_reaction(&name));
+        let reacted = A::DEFINITION.react(&snapshot, &name, event.into());
+        let commands = reacted.map_err(types::Failure::from)?;
+        Ok(commands.into_iter().map(types::NewCommand::from).collect())
+    }
+}
+
 fn export(result: Result<Value, Rejection>) -> Result<types::Value, types::Failure> {
     result.map(types::Value::from).map_err(types::Failure::from)
 }
@@ -75,6 +102,25 @@ impl From<types::Command> for Command {
             correlation_id: command.correlation_id,
             causation_id: command.causation_id,
             metadata: command.metadata,
+        }
+    }
+}
+
+impl From<types::Event> for Event<String> {
+    fn from(event: types::Event) -> Self {
+        Self {
+            position: event.position,
+            id: event.id,
+            event_type: event.event_type,
+            subject: event.subject,
+            time_ms: event.time_ms,
+            data: event.data,
+            sequence: event.sequence,
+            command_id: event.command_id,
+            correlation_id: event.correlation_id,
+            causation_id: event.causation_id,
+            module_hash: event.module_hash,
+            metadata: event.metadata,
         }
     }
 }

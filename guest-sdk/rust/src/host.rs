@@ -8,6 +8,6 @@ pub(crate) mod memory;
 mod wasm;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use memory::{Cursor, Snapshot, Transaction, log};
+pub(crate) use memory::{Cursor, Snapshot, Transaction, View, log};
 #[cfg(target_arch = "wasm32")]
-pub(crate) use wasm::{Cursor, Snapshot, Transaction, log};
+pub(crate) use wasm::{Cursor, Snapshot, Transaction, View, log};

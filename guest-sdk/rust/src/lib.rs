@@ -3,7 +3,8 @@
 //! # Where to look
 //!
 //! - [`app!`]: declares a module and its handlers.
-//! - [`Transaction`], [`Snapshot`]: what handlers are given.
+//! - [`Transaction`], [`Snapshot`], [`View`]: what handlers are given.
+//! - [`NewEvent`], [`Event`]: facts, as they are stated and as they are on record.
 //! - [`Table`], [`Indexed`], [`Scan`]: the state, typed.
 //! - [`key`]: how keys are written.
 //! - [`Rejection`], [`reject`]: how a handler refuses.
@@ -26,6 +27,7 @@ mod index;
 pub mod key;
 pub mod log;
 mod manifest;
+mod pattern;
 mod rejection;
 mod scan;
 mod store;
@@ -35,15 +37,15 @@ pub mod testing;
 mod value;
 
 pub use app::{
-    App, CommandEntry, Declare, Definition, EventEntry, Handler, QueryEntry, TableDeclaration,
-    TableEntry,
+    App, Begin, CommandEntry, Declare, Definition, EventEntry, Handler, On, ProjectionEntry,
+    QueryEntry, ReactionEntry, TableDeclaration, TableEntry,
 };
 pub use codec::{Codec, CodecError, Json, Pack, Packed};
 pub use command::{Command, NewCommand, QueryRequest};
-pub use event::NewEvent;
+pub use event::{Event, NewEvent};
 pub use index::{Index, IndexScan, Indexed, Maintain};
 pub use rejection::{Rejection, reject};
 pub use scan::{Rows, Scan};
-pub use store::{Cursor, Read, Snapshot, Transaction, Write};
+pub use store::{Cursor, Read, Snapshot, Transaction, View, Write};
 pub use table::{BytesTable, Keyed, Table};
 pub use value::{Order, Range, Value, ValueRef};

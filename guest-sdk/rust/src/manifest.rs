@@ -7,7 +7,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use crate::app::{Definition, Handler};
+use crate::app::{Begin, Definition, Handler, On};
 
 /// The version of the contract this SDK is written for.
 const CONTRACT: &str = "0.1.0";
@@ -21,8 +21,8 @@ pub(crate) fn describe(definition: &Definition) -> String {
         "queries": handlers(definition.queries),
         "commands": handlers(definition.all_commands()),
         "events": events(definition),
-        "projections": [],
-        "reactions": [],
+        "projections": projections(definition),
+        "reactions": reactions(definition),
     });
     if let (Some(command), Value::Object(members)) = (&definition.on_deploy, &mut manifest) {
         members.insert("on_deploy".to_owned(), command.kebab_name().into());
@@ -72,6 +72,39 @@ fn events(definition: &Definition) -> Map<String, Value> {
         events.insert(event.event_type.to_owned(), member);
     }
     events
+}
+
+fn projections(definition: &Definition) -> Map<String, Value> {
+    let projections = definition.projections.iter().map(|projection| {
+        let tables: Vec<_> = (projection.tables)().iter().map(|table| table.name).collect();
+        let members = json!({
+            "description": prose(projection.description),
+            "version": projection.version,
+            "on": patterns(projection.on),
+            "tables": tables,
+        });
+        (projection.kebab_name(), members)
+    });
+    projections.collect()
+}
+
+fn reactions(definition: &Definition) -> Map<String, Value> {
+    let reactions = definition.reactions.iter().map(|reaction| {
+        let members = json!({
+            "description": prose(reaction.description),
+            "on": patterns(reaction.on),
+            "from": match reaction.from {
+                Begin::Now => "now",
+                Begin::Start => "start",
+            },
+        });
+        (reaction.kebab_name(), members)
+    });
+    reactions.collect()
+}
+
+fn patterns<R>(on: &[On<R>]) -> Vec<&'static str> {
+    on.iter().map(|on| on.pattern).collect()
 }
 
 fn for_reading() -> SchemaGenerator {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::NewEvent;
 use crate::command::to_json;
@@ -38,8 +39,8 @@ pub struct Rejection {
     pub message: String,
     /// A JSON document with what a program needs to go on.
     pub details: Option<String>,
-    /// Facts about the refusal that are worth recording. From a query they are
-    /// ignored.
+    /// Facts about the refusal that are worth recording. From anything but a command
+    /// they are ignored.
     pub events: Vec<NewEvent>,
 }
 
@@ -77,6 +78,27 @@ impl Rejection {
     #[must_use]
     pub fn with_event(mut self, event: NewEvent) -> Self {
         self.events.push(event);
+        self
+    }
+}
+
+impl Rejection {
+    /// Says, from a reaction, that there is no use in trying again: the event becomes a
+    /// dead letter at once. It is a member of the details, which are an object then;
+    /// other details than an object are dropped.
+    ///
+    /// ```
+    /// use chancery_sdk::reject;
+    ///
+    /// let rejection = reject("no-such-carrier", "Nobody ships there.").permanent();
+    /// assert_eq!(rejection.details.as_deref(), Some(r#"{"permanent":true}"#));
+    /// ```
+    #[must_use]
+    pub fn permanent(mut self) -> Self {
+        let details = self.details.as_deref().unwrap_or_default();
+        let mut details: Map<String, Value> = serde_json::from_str(details).unwrap_or_default();
+        details.insert("permanent".to_owned(), true.into());
+        self.details = Some(to_json(&details));
         self
     }
 }

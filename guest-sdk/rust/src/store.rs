@@ -2,7 +2,8 @@
 //!
 //! A query is given a [`Snapshot`], which has no way to write; a command is given
 //! a [`Transaction`], whose writes are kept if the command succeeds and dropped
-//! otherwise. Tables are read and written through [`Table`](crate::Table); the
+//! otherwise; a projection is given a [`View`] of its own tables, a reaction a
+//! [`Snapshot`]. Tables are read and written through [`Table`](crate::Table); the
 //! raw methods of [`Read`] and [`Write`] are what it is built on.
 
 use crate::host;
@@ -44,7 +45,8 @@ impl Snapshot {
         Self { host, request }
     }
 
-    /// The question being answered: its name, input and caller.
+    /// The question being answered: its name, input and caller. In a reaction the name
+    /// is the reaction's, with an input of `null` from nobody.
     ///
     /// ```
     /// use chancery_sdk::{Rejection, Snapshot, reject};
@@ -68,7 +70,8 @@ impl Snapshot {
     }
 
     /// The time of the request, in milliseconds since 1970, for questions such as
-    /// "what is overdue now?". A query that asks for it gets no ETag.
+    /// "what is overdue now?". A query that asks for it gets no ETag. In a reaction it is
+    /// the time of the event.
     pub fn request_time_ms(&self) -> u64 {
         self.host.request_time_ms()
     }
@@ -144,6 +147,34 @@ impl Transaction {
     }
 }
 
+/// A projection's own tables, and nothing else: no clock, no other tables, no way to
+/// emit. So building the tables anew from history gives the same rows.
+///
+/// ```
+/// use chancery_sdk::{Event, Rejection, Table, View};
+///
+/// const SALES: Table<String, u64> = Table::new("sales");
+///
+/// fn count_sale(view: &mut View, sold: Event<String>) -> Result<(), Rejection> {
+///     let product = sold.data;
+///     let n_sold = SALES.get(view, &product).unwrap_or(0) + 1;
+///     SALES.put(view, &product, &n_sold);
+///     Ok(())
+/// }
+/// ```
+///
+/// Using a table that the projection does not list traps.
+#[derive(Debug)]
+pub struct View {
+    host: host::View,
+}
+
+impl View {
+    pub(crate) fn new(host: host::View) -> Self {
+        Self { host }
+    }
+}
+
 macro_rules! read {
     ($type:ty) => {
         impl Read for $type {
@@ -168,16 +199,24 @@ macro_rules! read {
 
 read!(Snapshot);
 read!(Transaction);
+read!(View);
 
-impl Write for Transaction {
-    fn raw_put(&mut self, table: &str, key: &str, value: &Value) {
-        self.host.put(table, key, value);
-    }
+macro_rules! write {
+    ($type:ty) => {
+        impl Write for $type {
+            fn raw_put(&mut self, table: &str, key: &str, value: &Value) {
+                self.host.put(table, key, value);
+            }
 
-    fn raw_delete(&mut self, table: &str, key: &str) {
-        self.host.delete(table, key);
-    }
+            fn raw_delete(&mut self, table: &str, key: &str) {
+                self.host.delete(table, key);
+            }
+        }
+    };
 }
+
+write!(Transaction);
+write!(View);
 
 /// A place in a scan. It is valid until the call returns; keeping it for a later
 /// one traps.

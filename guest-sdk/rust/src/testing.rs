@@ -41,11 +41,57 @@
 //! # }
 //! ```
 //!
+//! Events as well: given some, when one happens, then rows and commands.
+//!
+//! ```
+//! # use chancery_sdk::{Event, NewCommand, NewEvent, Rejection, Snapshot, Table, Transaction, View, app};
+//! use chancery_sdk::testing::given;
+//!
+//! app! {
+//!     /// A mill.
+//!     struct Mill;
+//!     tables { FLOUR }
+//!     commands { grind }
+//!     projections { flour version 1 tables [FLOUR] { "sack.ground" => add } }
+//!     reactions { grinding { "sack.brought" => grind_it } }
+//! }
+//!
+//! const FLOUR: Table<String, u64> = Table::new("flour");
+//!
+//! fn grind_it(_: &Snapshot, brought: Event<u64>) -> Result<[NewCommand; 1], Rejection> {
+//!     Ok([NewCommand::new("grind", &brought.data)])
+//! }
+//!
+//! fn grind(tx: &mut Transaction, sacks: u64) -> Result<(), Rejection> {
+//!     tx.emit(&NewEvent::new("sack.ground", &sacks));
+//!     Ok(())
+//! }
+//!
+//! fn add(view: &mut View, ground: Event<u64>) -> Result<(), Rejection> {
+//!     let flour = FLOUR.get(view, "flour").unwrap_or(0) + ground.data;
+//!     FLOUR.put(view, "flour", &flour);
+//!     Ok(())
+//! }
+//!
+//! # fn main() {
+//! given::<Mill>()
+//!     .event(&NewEvent::new("sack.ground", &2))
+//!     .when(grind, 3)
+//!     .then_row(&FLOUR, "flour", &5)
+//!     .when_event(&NewEvent::new("sack.brought", &4))
+//!     .then_command("grind", &4)
+//!     .follow()
+//!     .when(grind, 1)
+//!     .then_row(&FLOUR, "flour", &10);
+//! # }
+//! ```
+//!
 //! It behaves as the server does: one command at a time, with what it staged kept
 //! if it succeeds and dropped if it is rejected. What traps on the server panics
 //! here: a table that is not declared, a key or value over its limit.
 #![expect(clippy::panic, reason = "a test that fails panics")]
 
+mod follow;
 mod given;
 mod outcome;
 #[cfg(test)]

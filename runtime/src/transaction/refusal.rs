@@ -20,8 +20,11 @@ pub enum Refusal {
         /// What was asked for.
         table: String,
     },
-    /// Another module owns the table.
-    #[error("table `{table}` belongs to another module; only its owner may write it")]
+    /// Another module owns the table, or a projection derives it.
+    #[error(
+        "table `{table}` is not for this handler to write: it belongs to another module, or to a \
+         projection, which alone writes it"
+    )]
     ForeignTable {
         /// The table.
         table: String,

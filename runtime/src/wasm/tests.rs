@@ -6,7 +6,7 @@
 
 mod calls;
 mod followers;
-mod guests;
+pub(crate) mod guests;
 mod handles;
 mod limits;
 mod uploads;

@@ -21,9 +21,19 @@ pub(crate) struct Tables(BTreeMap<String, Table>);
 
 #[derive(Clone, Debug)]
 struct Table {
-    /// Only the module under test may write; others' tables it may read.
-    is_own: bool,
+    writer: Writer,
     rows: Rc<BTreeMap<String, Value>>,
+}
+
+/// Who writes a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Writer {
+    /// The commands of the module under test.
+    Commands,
+    /// One of its projections.
+    Projection(&'static str),
+    /// Another module: those under test may only read it.
+    Foreign,
 }
 
 /// Handles share what they are handles of, as they do on the server.
@@ -45,16 +55,39 @@ pub(crate) struct Transaction {
     pub(crate) sequence: u64,
 }
 
+#[derive(Debug)]
+pub(crate) struct View {
+    pub(crate) store: Store,
+}
+
 #[derive(Clone, Debug)]
-pub(crate) struct Store(pub(crate) Shared);
+pub(crate) struct Store {
+    pub(crate) tables: Shared,
+    pub(crate) hand: Hand,
+}
+
+/// Whose hand a store is in, which decides what it may do there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Hand {
+    /// A test's, which may do everything.
+    Test,
+    Commands,
+    /// A projection's, which does not even see the tables of others.
+    Projection(&'static str),
+}
 
 /// What a command does besides writing rows.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Effects {
     pub(crate) events: Vec<NewEvent>,
-    pub(crate) timers: BTreeMap<String, (u64, NewCommand)>,
+    pub(crate) timers: Timers,
+    /// Timers of earlier commands; those cancelled are taken out.
+    pub(crate) pending: Timers,
     pub(crate) n_ids: u64,
 }
+
+/// By id: when they are due, in milliseconds since 1970, and what is submitted then.
+pub(crate) type Timers = BTreeMap<String, (u64, NewCommand)>;
 
 #[derive(Debug)]
 pub(crate) struct Cursor {
@@ -66,9 +99,19 @@ pub(crate) struct Cursor {
 }
 
 impl Tables {
-    pub(crate) fn declare(&mut self, name: &str, is_own: bool) {
-        let empty = Table { is_own, rows: Rc::default() };
+    pub(crate) fn declare(&mut self, name: &str, writer: Writer) {
+        let empty = Table { writer, rows: Rc::default() };
         self.0.entry(name.to_owned()).or_insert(empty);
+    }
+
+    /// Whether the table is there and has this writer.
+    pub(crate) fn is_written_by(&self, name: &str, writer: Writer) -> bool {
+        self.0.get(name).is_some_and(|table| table.writer == writer)
+    }
+
+    /// Gives a table that is there to a projection.
+    pub(crate) fn give(&mut self, name: &str, projection: &'static str) {
+        self.table_mut(name).writer = Writer::Projection(projection);
     }
 
     pub(crate) fn put(&mut self, table: &str, key: &str, value: &Value) {
@@ -113,24 +156,56 @@ impl Tables {
 }
 
 impl Store {
+    pub(crate) fn new(tables: Tables, hand: Hand) -> Self {
+        Self { tables: Rc::new(RefCell::new(tables)), hand }
+    }
+
     fn own_rows<T>(
         &self,
         table: &str,
         change: impl FnOnce(&mut BTreeMap<String, Value>) -> T,
     ) -> T {
-        let mut tables = self.0.borrow_mut();
+        self.check_visible(table);
+        let mut tables = self.tables.borrow_mut();
         let table_mut = tables.table_mut(table);
-        assert!(table_mut.is_own, "table `{table}` belongs to another module: it can only be read");
-        change(Rc::make_mut(&mut table_mut.rows))
+        match (self.hand, table_mut.writer) {
+            (Hand::Commands, Writer::Foreign) => {
+                panic!("table `{table}` belongs to another module: it can only be read")
+            }
+            (Hand::Commands, Writer::Projection(projection)) => {
+                panic!("table `{table}` is written by projection `{projection}` alone")
+            }
+            _ => change(Rc::make_mut(&mut table_mut.rows)),
+        }
+    }
+
+    fn put(&self, table: &str, key: &str, value: &Value) {
+        check_key(key);
+        check_value(value);
+        self.own_rows(table, |rows| rows.insert(key.to_owned(), value.clone()));
+    }
+
+    fn delete(&self, table: &str, key: &str) {
+        check_key(key);
+        self.own_rows(table, |rows| rows.remove(key));
+    }
+
+    fn check_visible(&self, table: &str) {
+        if let Hand::Projection(name) = self.hand {
+            let is_own = self.tables.borrow().is_written_by(table, Writer::Projection(name));
+            assert!(is_own, "table `{table}` is not among the tables of projection `{name}`");
+        }
     }
 
     fn get(&self, table: &str, key: &str) -> Option<Value> {
         check_key(key);
-        self.0.borrow().table(table).rows.get(key).cloned()
+        self.check_visible(table);
+        self.tables.borrow().table(table).rows.get(key).cloned()
     }
 
     fn scan(&self, table: &str, range: &Range, order: Order) -> Cursor {
-        self.0.borrow().table(table);
+        self.check_visible(table);
+        self.tables.borrow().table(table);
         let (lower, upper) = match range {
             Range::All => (Bound::Unbounded, Bound::Unbounded),
             Range::Prefix(prefix) => (Bound::Included(prefix.clone()), after_prefix(prefix)),
@@ -176,6 +251,17 @@ macro_rules! read {
 
 read!(Snapshot);
 read!(Transaction);
+read!(View);
+
+impl View {
+    pub(crate) fn put(&self, table: &str, key: &str, value: &Value) {
+        self.store.put(table, key, value);
+    }
+
+    pub(crate) fn delete(&self, table: &str, key: &str) {
+        self.store.delete(table, key);
+    }
+}
 
 impl Snapshot {
     pub(crate) fn sequence(&self) -> u64 {
@@ -193,14 +279,11 @@ impl Snapshot {
 
 impl Transaction {
     pub(crate) fn put(&self, table: &str, key: &str, value: &Value) {
-        check_key(key);
-        check_value(value);
-        self.store.own_rows(table, |rows| rows.insert(key.to_owned(), value.clone()));
+        self.store.put(table, key, value);
     }
 
     pub(crate) fn delete(&self, table: &str, key: &str) {
-        check_key(key);
-        self.store.own_rows(table, |rows| rows.remove(key));
+        self.store.delete(table, key);
     }
 
     pub(crate) fn emit(&self, event: &NewEvent) -> String {
@@ -216,7 +299,8 @@ impl Transaction {
     }
 
     pub(crate) fn cancel_timer(&self, id: &str) -> bool {
-        self.effects.borrow_mut().timers.remove(id).is_some()
+        let mut effects = self.effects.borrow_mut();
+        effects.timers.remove(id).is_some() || effects.pending.remove(id).is_some()
     }
 
     pub(crate) fn new_id(&self) -> String {
@@ -251,7 +335,7 @@ impl Cursor {
         if !is_ordered(&self.lower, &self.upper) {
             return None;
         }
-        let tables = self.store.0.borrow();
+        let tables = self.store.tables.borrow();
         let mut rows =
             tables.table(&self.table).rows.range((self.lower.clone(), self.upper.clone()));
         let (key, value) = match self.order {

@@ -11,6 +11,9 @@ pub(crate) struct Snapshot(pub(crate) store::Snapshot);
 pub(crate) struct Transaction(pub(crate) store::Transaction);
 
 #[derive(Debug)]
+pub(crate) struct View(pub(crate) store::View);
+
+#[derive(Debug)]
 pub(crate) struct Cursor(store::Cursor);
 
 macro_rules! read {
@@ -38,6 +41,24 @@ macro_rules! read {
 
 read!(Snapshot);
 read!(Transaction);
+read!(View);
+
+macro_rules! write {
+    ($type:ty) => {
+        impl $type {
+            pub(crate) fn put(&self, table: &str, key: &str, value: &Value) {
+                self.0.put(table, key, &value.clone().into());
+            }
+
+            pub(crate) fn delete(&self, table: &str, key: &str) {
+                self.0.delete(table, key);
+            }
+        }
+    };
+}
+
+write!(Transaction);
+write!(View);
 
 impl Snapshot {
     pub(crate) fn sequence(&self) -> u64 {
@@ -54,21 +75,12 @@ impl Snapshot {
 }
 
 impl Transaction {
-    pub(crate) fn put(&self, table: &str, key: &str, value: &Value) {
-        self.0.put(table, key, &value.clone().into());
-    }
-
-    pub(crate) fn delete(&self, table: &str, key: &str) {
-        self.0.delete(table, key);
-    }
-
     pub(crate) fn emit(&self, event: &NewEvent) -> String {
         self.0.emit(&event.clone().into())
     }
 
     pub(crate) fn schedule(&self, at_ms: u64, command: &NewCommand) -> String {
-        let NewCommand { name, input, metadata } = command.clone();
-        self.0.schedule(at_ms, &types::NewCommand { name, input, metadata })
+        self.0.schedule(at_ms, &command.clone().into())
     }
 
     pub(crate) fn cancel_timer(&self, id: &str) -> bool {
@@ -112,6 +124,13 @@ impl From<Value> for types::Value {
             Value::Json(text) => Self::Json(text),
             Value::Bytes(bytes) => Self::Bytes(bytes),
         }
+    }
+}
+
+impl From<NewCommand> for types::NewCommand {
+    fn from(command: NewCommand) -> Self {
+        let NewCommand { name, input, metadata } = command;
+        Self { name, input, metadata }
     }
 }
 

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::testing::given;
-use crate::{Index, Indexed, Rejection, Snapshot, Table, Transaction, app};
+use crate::{
+    Event, Index, Indexed, NewCommand, Rejection, Snapshot, Table, Transaction, View, app,
+};
 
 app! {
     /// Several lines
@@ -18,6 +20,7 @@ app! {
         /// Some rows.
         ROWS,
         OLD,
+        REVERSED,
     }
     events {
         "row.written": Row,
@@ -29,6 +32,19 @@ app! {
         /// Registered with a text of its own.
         write_row,
     }
+    projections {
+        /// All rows,
+        /// the other way round.
+        rows_reversed version 3 tables [REVERSED, OLD] {
+            "row.written" => reverse,
+            "row.**" => forget,
+        }
+    }
+    reactions {
+        /// Writes another.
+        write_again from start { "*.written" => again }
+        nothing_much { "**" => again }
+    }
     on_deploy: set_up;
 }
 
@@ -36,6 +52,23 @@ const ROWS: Indexed<u32, Row> = Indexed::new(Table::new("rows"), &[&BY_NAME]);
 const BY_NAME: Index<String, u32, Row> =
     Index::new("rows-by-name", |_, row| vec![row.name.clone()]);
 const OLD: Table<u32, Row> = Table::new("old").adopt();
+
+const REVERSED: Indexed<u32, Row> = Indexed::new(Table::new("reversed"), &[&REVERSED_BY_NAME]);
+const REVERSED_BY_NAME: Index<String, u32, Row> =
+    Index::new("reversed-by-name", |_, row| vec![row.name.clone()]);
+
+fn reverse(view: &mut View, written: Event<Row>) -> Result<(), Rejection> {
+    REVERSED.put(view, &0, &written.data);
+    Ok(())
+}
+
+fn forget(_: &mut View, _: Event<u32>) -> Result<(), Rejection> {
+    Ok(())
+}
+
+fn again(_: &Snapshot, _: Event<Row>) -> Result<Vec<NewCommand>, Rejection> {
+    Ok(Vec::new())
+}
 
 /// A row.
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -89,9 +122,30 @@ fn it_names_all_there_is() {
         "rows": { "description": "Some rows.", "adopt": false },
         "rows-by-name": { "description": "An index of `rows`, kept by the SDK.", "adopt": false },
         "old": { "description": "", "adopt": true },
+        "reversed": { "description": "", "adopt": false },
+        "reversed-by-name":
+            { "description": "An index of `reversed`, kept by the SDK.", "adopt": false },
     });
     assert_eq!(manifest["tables"], tables);
-    assert_eq!((&manifest["projections"], &manifest["reactions"]), (&json!([]), &json!([])));
+}
+
+#[test]
+fn what_follows_from_events_is_named() {
+    let manifest = manifest();
+    let projections = json!({
+        "rows-reversed": {
+            "description": "All rows, the other way round.",
+            "version": 3,
+            "on": ["row.written", "row.**"],
+            "tables": ["reversed", "reversed-by-name", "old"],
+        },
+    });
+    assert_eq!(manifest["projections"], projections);
+    let reactions = json!({
+        "write-again": { "description": "Writes another.", "on": ["*.written"], "from": "start" },
+        "nothing-much": { "description": "", "on": ["**"], "from": "now" },
+    });
+    assert_eq!(manifest["reactions"], reactions);
 }
 
 #[test]

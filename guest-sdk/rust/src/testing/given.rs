@@ -6,13 +6,14 @@ use std::rc::Rc;
 
 use serde::Serialize;
 
+use super::follow::History;
 use super::{Outcome, parse, tree};
 use crate::app::{Definition, Handler};
 use crate::command::to_json;
-use crate::host::memory::{self, Effects, Store, Tables};
+use crate::host::memory::{self, Effects, Hand, Store, Tables, Timers, Writer};
 use crate::key::AsKey;
 use crate::table::Keyed;
-use crate::{App, Command, QueryRequest, Rejection, Snapshot, Transaction, Value};
+use crate::{App, Command, NewEvent, QueryRequest, Rejection, Snapshot, Transaction, Value};
 
 /// When the first command of a test is accepted, unless it says otherwise. Any
 /// time would do; this one is easy to recognise.
@@ -22,28 +23,36 @@ const FIRST_TIME_MS: u64 = 1_700_000_000_000;
 pub fn given<A: App>() -> Given {
     let mut tables = Tables::default();
     for table in A::DEFINITION.tables.iter().flat_map(|table| (table.declare)()) {
-        tables.declare(table.name, true);
+        tables.declare(table.name, Writer::Commands);
     }
-    let caller = None;
+    for projection in A::DEFINITION.projections {
+        for table in (projection.tables)() {
+            tables.give(table.name, projection.name);
+        }
+    }
     Given {
         definition: A::DEFINITION,
         tables,
         sequence: 0,
         time_ms: FIRST_TIME_MS,
-        caller,
+        caller: None,
         basis: None,
+        timers: Timers::new(),
+        history: History::default(),
     }
 }
 
 /// The state of an app, and what the next command will be told of its submission.
 #[derive(Clone, Debug)]
 pub struct Given {
-    definition: &'static Definition,
-    tables: Tables,
-    sequence: u64,
-    time_ms: u64,
+    pub(super) definition: &'static Definition,
+    pub(super) tables: Tables,
+    pub(super) sequence: u64,
+    pub(super) time_ms: u64,
     caller: Option<String>,
     basis: Option<u64>,
+    pub(super) timers: Timers,
+    pub(super) history: History,
 }
 
 impl Given {
@@ -54,7 +63,8 @@ impl Given {
         T: Keyed,
         Q: AsKey<T::Key> + ?Sized,
     {
-        let (mut transaction, staged) = self.open(self.command("given", "null".to_owned()));
+        let command = self.command("given", "null".to_owned());
+        let (mut transaction, staged) = self.open(command, Hand::Test);
         table.put_row(&mut transaction, key, value);
         self.tables = staged.tables();
         self
@@ -68,8 +78,23 @@ impl Given {
         T: Keyed,
         Q: AsKey<T::Key> + ?Sized,
     {
-        self.tables.declare(table.name(), false);
+        self.tables.declare(table.name(), Writer::Foreign);
         self.tables.put(table.name(), &crate::key::encode(key), &table.encode_row(value));
+        self
+    }
+
+    /// With this event on record. The projections that follow it have it in their
+    /// tables; what reactions made of it is past, and not asked for again.
+    ///
+    /// # Panics
+    ///
+    /// If a projection would be parked.
+    #[must_use]
+    pub fn event(mut self, event: &NewEvent) -> Self {
+        memory::check_event(event);
+        self.sequence += 1;
+        self.record(std::slice::from_ref(event));
+        self.history.past();
         self
     }
 
@@ -167,6 +192,22 @@ impl Given {
         parse(&crate::manifest::describe(self.definition))
     }
 
+    /// Has an event happen, by a command of whatever module: the projections fold it,
+    /// and the outcome has the commands that follow from it.
+    ///
+    /// # Panics
+    ///
+    /// If a projection would be parked.
+    pub fn when_event(mut self, event: &NewEvent) -> Outcome<()> {
+        memory::check_event(event);
+        let before = self.tables.clone();
+        self.sequence += 1;
+        let effects = Effects { events: vec![event.clone()], ..Effects::default() };
+        let recorded = self.record(&effects.events);
+        self.time_ms += 1;
+        Outcome::new(self, before, Ok(()), effects, recorded)
+    }
+
     pub(super) fn tables(&self) -> &Tables {
         &self.tables
     }
@@ -178,7 +219,7 @@ impl Given {
 
     fn snapshot_for(&self, query: &str, input: String) -> Snapshot {
         let host = memory::Snapshot {
-            store: Store(Rc::new(RefCell::new(self.tables.clone()))),
+            store: Store::new(self.tables.clone(), Hand::Commands),
             sequence: self.sequence,
             time_ms: self.time_ms,
             request_time_ms: self.time_ms,
@@ -196,34 +237,44 @@ impl Given {
     ) -> Outcome<O> {
         let before = self.tables.clone();
         self.sequence += 1;
-        let (mut transaction, staged) = self.open(self.command(name, input));
+        let (mut transaction, staged) = self.open(self.command(name, input), Hand::Commands);
         let result = handler(&mut transaction);
         drop(transaction);
         let effects = match &result {
             Ok(_) => {
                 self.tables = staged.tables();
-                staged.effects.take()
+                let effects = staged.effects.take();
+                self.timers = effects.pending.clone();
+                self.timers.extend(effects.timers.clone());
+                effects
             }
             Err(rejection) => {
                 rejection.events.iter().for_each(memory::check_event);
                 Effects { events: rejection.events.clone(), ..Effects::default() }
             }
         };
+        let recorded = self.record(&effects.events);
         // The server's clock moves on as well.
         self.time_ms += 1;
-        Outcome::new(self, before, result, effects)
+        Outcome::new(self, before, result, effects, recorded)
     }
 
-    fn open(&self, command: Command) -> (Transaction, Staged) {
-        let store = Store(Rc::new(RefCell::new(self.tables.clone())));
-        let effects = Rc::default();
+    fn open(&self, command: Command, hand: Hand) -> (Transaction, Staged) {
+        let store = Store::new(self.tables.clone(), hand);
+        let effects = Effects { pending: self.timers.clone(), ..Effects::default() };
+        let effects = Rc::new(RefCell::new(effects));
         let staged = Staged { store: store.clone(), effects: Rc::clone(&effects) };
         let host = memory::Transaction { store, effects, sequence: command.sequence };
         (Transaction::new(host, command), staged)
     }
 
+    /// The id of the command of the sequence that is on.
+    pub(super) fn command_id(&self) -> String {
+        format!("018bcfe5-6800-7000-8000-{:012x}", self.sequence)
+    }
+
     fn command(&self, name: &str, input: String) -> Command {
-        let id = format!("018bcfe5-6800-7000-8000-{:012x}", self.sequence);
+        let id = self.command_id();
         Command {
             correlation_id: id.clone(),
             id,
@@ -248,7 +299,7 @@ struct Staged {
 
 impl Staged {
     fn tables(&self) -> Tables {
-        self.store.0.borrow().clone()
+        self.store.tables.borrow().clone()
     }
 }
 

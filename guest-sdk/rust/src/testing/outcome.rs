@@ -6,7 +6,7 @@ use super::{Given, parse, show, tree};
 use crate::host::memory::{Effects, Tables};
 use crate::key::{self, AsKey};
 use crate::table::Keyed;
-use crate::{NewCommand, NewEvent, Rejection, Snapshot, Transaction, Value};
+use crate::{Event, NewCommand, NewEvent, Rejection, Snapshot, Transaction, Value};
 
 /// What a command gave. Each `then_…` checks one thing and hands the outcome on;
 /// [`when`](Self::when) goes on from the state it left.
@@ -16,7 +16,11 @@ pub struct Outcome<O> {
     before: Tables,
     result: Result<O, Rejection>,
     effects: Effects,
+    recorded: Vec<Event<String>>,
 }
+
+/// The name of a reaction, and what it gives.
+type Asked = (String, Result<Vec<NewCommand>, Rejection>);
 
 impl<O> Outcome<O> {
     pub(super) fn new(
@@ -24,8 +28,9 @@ impl<O> Outcome<O> {
         before: Tables,
         result: Result<O, Rejection>,
         effects: Effects,
+        recorded: Vec<Event<String>>,
     ) -> Self {
-        Self { after, before, result, effects }
+        Self { after, before, result, effects, recorded }
     }
 
     /// It succeeded with this result.
@@ -140,6 +145,46 @@ impl<O> Outcome<O> {
         self
     }
 
+    /// A reaction to its events wants this command submitted, perhaps among others.
+    ///
+    /// # Panics
+    ///
+    /// If not, or if a reaction refuses.
+    #[track_caller]
+    pub fn then_command(self, name: &str, input: &impl Serialize) -> Self {
+        let input = tree(input);
+        let is_expected =
+            |command: &NewCommand| command.name == name && parse(&command.input) == input;
+        let commands = self.commands();
+        assert!(commands.iter().any(is_expected), "no `{name}` with {input} in {commands:#?}");
+        self
+    }
+
+    /// No reaction to its events wants a command submitted.
+    ///
+    /// # Panics
+    ///
+    /// If one does, or if one refuses.
+    #[track_caller]
+    pub fn then_no_command(self) -> Self {
+        let commands = self.commands();
+        assert!(commands.is_empty(), "commands: {commands:#?}");
+        self
+    }
+
+    /// A reaction to its events refuses with this code.
+    ///
+    /// # Panics
+    ///
+    /// If none does.
+    #[track_caller]
+    pub fn then_reaction_refuses(self, code: &str) -> Self {
+        let reactions = self.reactions();
+        let refuses = |asked: &Asked| matches!(&asked.1, Err(refusal) if refusal.code == code);
+        assert!(reactions.iter().any(refuses), "no reaction refuses as `{code}`: {reactions:#?}");
+        self
+    }
+
     /// No row of any table is different from before.
     ///
     /// # Panics
@@ -182,6 +227,31 @@ impl<O> Outcome<O> {
     /// Goes on with another command: as [`Given::when_named`].
     pub fn when_named(self, name: &str, input: &impl Serialize) -> Outcome<serde_json::Value> {
         self.after.when_named(name, input)
+    }
+
+    /// Goes on with an event: as [`Given::when_event`].
+    pub fn when_event(self, event: &NewEvent) -> Outcome<()> {
+        self.after.when_event(event)
+    }
+
+    /// Goes on with all that follows: as [`Given::follow`].
+    #[must_use]
+    pub fn follow(self) -> Given {
+        self.after.follow()
+    }
+
+    /// The commands that reactions to its events want submitted, in order.
+    ///
+    /// # Panics
+    ///
+    /// If a reaction refuses.
+    pub fn commands(&self) -> Vec<NewCommand> {
+        self.recorded.iter().flat_map(|event| self.after.commands_after(event)).collect()
+    }
+
+    /// What each reaction to its events gives, by the reaction's name.
+    pub fn reactions(&self) -> Vec<Asked> {
+        self.recorded.iter().flat_map(|event| self.after.reactions_to(event)).collect()
     }
 
     /// The state it left, to go on from.

@@ -1,5 +1,7 @@
 //! The harness behaves as the server does.
 
+mod follow;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::json;

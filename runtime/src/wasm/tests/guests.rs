@@ -34,8 +34,8 @@ pub(super) const PLAIN: &str = r#"{"contract":"0.1.0","tables":{"t":{}},
 
 /// What a guest is made of, in WebAssembly text.
 #[derive(Clone)]
-pub(super) struct Guest {
-    pub(super) manifest: String,
+pub(crate) struct Guest {
+    pub(crate) manifest: String,
     /// The body of `describe`; without one it returns the manifest.
     pub(super) describe: String,
     pub(super) imports: &'static str,
@@ -70,7 +70,7 @@ pub(super) fn guest() -> Guest {
 
 /// A guest with a projection `p` of the table `t` and a reaction `r`, which wants
 /// the command `do` submitted.
-pub(super) fn follower() -> Guest {
+pub(crate) fn follower() -> Guest {
     let members = r#"{"projections":{"p":{"version":1,"on":["**"],"tables":["t"]}},
         "reactions":{"r":{"on":["**"]}},"#;
     let manifest = PLAIN.replacen('{', members, 1);
@@ -79,7 +79,7 @@ pub(super) fn follower() -> Guest {
 
 impl Guest {
     /// As a compiler for wasm32-unknown-unknown would leave it.
-    pub(super) fn build(&self) -> Vec<u8> {
+    pub(crate) fn build(&self) -> Vec<u8> {
         let mut module = self.core();
         let mut resolve = Resolve::default();
         let contract = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit");
