@@ -51,12 +51,12 @@ impl Bench {
     /// Has an event stated, and gives its position.
     async fn emit(&self, event_type: &str, subject: Option<&str>, data: Json) -> Position {
         let input = json!({ "type": event_type, "subject": subject, "data": data });
-        result(&self.command("emit", input).await);
+        drop(result(&self.command("emit", input).await));
         self.rig.app.snapshots().current().state.position()
     }
 
     async fn allow(&self, subject: &str) {
-        result(&self.command("allow", json!(subject)).await);
+        drop(result(&self.command("allow", json!(subject)).await));
     }
 
     /// Lets reactions react and their commands be submitted.
@@ -186,8 +186,8 @@ fn a_new_reaction_begins_now_unless_it_asks_for_the_start() {
         let bench = Bench::empty();
         bench.rig.deploy("probe", "probe").await;
         let emit = json!({ "type": "work", "subject": null, "data": {} });
-        result(&bench.command("emit", emit).await);
-        result(&bench.command("put", json!({ "key": "a", "value": 1 })).await);
+        drop(result(&bench.command("emit", emit).await));
+        drop(result(&bench.command("put", json!({ "key": "a", "value": 1 })).await));
         bench.rig.app.remove("probe").await.expect("removed");
         bench.rig.deploy("follower", "follower").await;
         let new = bench.emit("work", None, json!({})).await;
@@ -321,7 +321,7 @@ fn each_way_to_fail_is_a_dead_letter_that_says_how() {
     block_on(async {
         let bench = Bench::start().await;
         for (event_type, reaction, wanted, says) in [
-            ("react.trap", "panics", "trap", "panics"),
+            ("react.trap", "panics", "trapped", "on purpose"),
             ("react.loop", "hangs", "deadline", "hangs"),
             ("react.unknown", "asks-for-nothing-there", "unknown-command", "`no-such-command`"),
             ("react.misfit", "misfits", "invalid-input", "`note`"),
@@ -345,7 +345,7 @@ fn each_way_to_fail_is_a_dead_letter_that_says_how() {
 fn a_chain_without_end_ends_as_a_dead_letter_that_says_so() {
     block_on(async {
         let bench = Bench::start().await;
-        result(&bench.command("chain", json!(0)).await);
+        drop(result(&bench.command("chain", json!(0)).await));
         bench.until("it ends", async || !bench.letters("chains").await.is_empty()).await;
         let letters = bench.letters("chains").await;
         let letter = &letters[0].letter;
@@ -415,11 +415,8 @@ fn too_many_that_wait_park_the_reaction_until_room_is_made() {
         let last = bench.emit("react.wait", Some("t"), json!(null)).await;
         bench
             .until("it is parked", async || {
-                bench
-                    .reaction("waits-for-leave")
-                    .await
-                    .trouble
-                    .is_some_and(|it| it.attempts.is_none())
+                let info = bench.reaction("waits-for-leave").await;
+                info.waiting == 1_000 && info.trouble.is_some_and(|it| it.attempts.is_none())
             })
             .await;
         let info = bench.reaction("waits-for-leave").await;

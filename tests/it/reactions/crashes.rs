@@ -72,7 +72,7 @@ impl Life<'_> {
         if let Ok(submitted) = app.submit(request)
             && let Ok(Progressed::Done(receipt)) = app.progress(&submitted, PATIENCE).await
         {
-            result(&receipt);
+            drop(result(&receipt));
         }
     }
 

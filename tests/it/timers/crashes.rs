@@ -158,7 +158,11 @@ impl Life<'_> {
         self.hands.advance(Duration::from_secs(3600));
         let app = self.app();
         let settled = async {
-            while timer_count(&app.snapshots().current().state) > 0 {
+            let is_done = || {
+                let state = &app.snapshots().current().state;
+                timer_count(state) == 0 && state.sequence() == app.lane().last_sequence()
+            };
+            while !is_done() {
                 app.pump().pump(self.clock.wall_ms());
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }

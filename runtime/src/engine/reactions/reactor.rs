@@ -70,6 +70,8 @@ struct Course {
     flight: Option<Arc<Flight>>,
     letters: Letters,
     tried: BTreeMap<Position, Tried>,
+    /// What keeps it from going on.
+    trouble: Option<Trouble>,
 }
 
 /// Attempts at an event that failed.
@@ -103,7 +105,12 @@ impl Reactor {
         let mut soonest = None;
         for (name, _) in catalog.reactions() {
             let course = courses.entry(name.clone()).or_default();
-            if let Next::After(wait) = self.step(name, course) {
+            let next = self.step(name, course);
+            match course.trouble.clone() {
+                Some(trouble) => drop(self.troubles().insert(name.clone(), trouble)),
+                None => drop(self.troubles().remove(name)),
+            }
+            if let Next::After(wait) = next {
                 soonest = Some(soonest.map_or(wait, |soonest: Duration| soonest.min(wait)));
             }
         }
@@ -136,7 +143,7 @@ impl Reactor {
             *course = Course { hash: Some(deployed.hash()), ..Course::default() };
         }
         course.letters.refresh(&snapshot.state, name.as_str());
-        self.troubles().remove(name);
+        course.trouble = None;
         let mut next = Next::Idle;
         let at = At { name, snapshot: &snapshot, deployed, cursor: &cursor, row: &row };
         for position in course.letters.ready().to_vec() {
@@ -196,11 +203,7 @@ impl Reactor {
         let subject = event.subject.as_ref();
         if subject.is_some_and(|subject| course.letters.blocks(subject)) {
             if course.letters.waiting() >= WAITING_MAX {
-                return Err(self.parked(
-                    at.name,
-                    event,
-                    "too many events wait behind dead letters",
-                ));
+                return Err(course.parked(event, "too many events wait behind dead letters"));
             }
             let now_ms = self.clock.wall_ms();
             step.wait(at.name, event, now_ms);
@@ -212,7 +215,7 @@ impl Reactor {
             return Ok(());
         };
         if course.letters.dead() >= DEAD_MAX {
-            return Err(self.parked(at.name, event, "it has too many dead letters"));
+            return Err(course.parked(event, "it has too many dead letters"));
         }
         self.bury(at, course, step, event, &failed, 0);
         Ok(())
@@ -260,7 +263,7 @@ impl Reactor {
         if let Some(tried) = before.filter(|tried| tried.again_at > now) {
             let wait = tried.again_at.saturating_sub(now);
             let attempts = tried.attempts;
-            self.note(at.name, Trouble::retrying(event.position, attempts));
+            course.trouble = Some(Trouble::retrying(event.position, attempts));
             return Err(Next::After(wait));
         }
         match step.react(at.name, at.deployed, event) {
@@ -278,7 +281,7 @@ impl Reactor {
                 if failed.is_permanent() || attempts > self.settings.retries {
                     return Ok(Err(failed));
                 }
-                self.note(at.name, Trouble::retrying(event.position, attempts));
+                course.trouble = Some(Trouble::retrying(event.position, attempts));
                 Err(Next::After(wait))
             }
         }
@@ -338,15 +341,6 @@ impl Reactor {
         }
     }
 
-    fn parked(&self, name: &Name, event: &StoredEventRef, why: &'static str) -> Next {
-        self.note(name, Trouble::parked(event.position, why));
-        Next::Idle
-    }
-
-    fn note(&self, name: &Name, trouble: Trouble) {
-        self.troubles().insert(name.clone(), trouble);
-    }
-
     fn unreadable(&self, name: &Name, error: &events::Error) -> Next {
         let error = chain_of(error);
         tracing::error!(reaction = %name, error, "events cannot be read; trying again");
@@ -374,6 +368,14 @@ struct At<'a> {
 }
 
 type StoredEventRef = Arc<StoredEvent>;
+
+impl Course {
+    /// Stands still before an event, until something changes.
+    fn parked(&mut self, event: &StoredEvent, why: &str) -> Next {
+        self.trouble = Some(Trouble::parked(event.position, why));
+        Next::Idle
+    }
+}
 
 impl Next {
     /// The sooner of two.
