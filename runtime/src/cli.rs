@@ -14,6 +14,7 @@ mod client;
 mod command;
 mod commands;
 mod config;
+mod dead_letters;
 mod deploy;
 mod erase;
 mod error;
@@ -25,6 +26,7 @@ mod output;
 mod problem;
 mod projections;
 mod query;
+mod reactions;
 mod receipt;
 mod restore;
 mod serve;
@@ -32,6 +34,7 @@ mod shell;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod timers;
 mod trace;
 mod verify;
 mod version;
@@ -123,6 +126,9 @@ enum Command {
     Erase(erase::Erase),
     Events(events::Events),
     Tables(tables::Tables),
+    Timers(timers::Timers),
+    Reactions(reactions::Reactions),
+    DeadLetters(dead_letters::DeadLetters),
     Projections(projections::Projections),
     Trace(trace::Trace),
     Backup(backup::Backup),
@@ -202,6 +208,9 @@ impl Cli {
             Command::Erase(erase) => erase.run(&context(&mut layers)?.client, output),
             Command::Events(events) => events.run(&context(&mut layers)?.client, output),
             Command::Tables(tables) => tables.run(&context(&mut layers)?.client, output),
+            Command::Timers(timers) => timers.run(&context(&mut layers)?.client, output),
+            Command::Reactions(it) => it.run(&context(&mut layers)?.client, output),
+            Command::DeadLetters(it) => it.run(&context(&mut layers)?.client, output),
             Command::Projections(it) => it.run(&context(&mut layers)?.client, output),
             Command::Trace(trace) => trace.run(&context(&mut layers)?.client, output),
             Command::Backup(backup) => backup.run(&context(&mut layers)?.client, output),

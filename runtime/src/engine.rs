@@ -7,6 +7,7 @@ mod app;
 mod backup;
 mod command;
 mod consumers;
+mod dead_letters;
 mod deploy;
 mod erase;
 mod error;
@@ -15,8 +16,10 @@ mod gates;
 mod opening;
 mod projections;
 mod query;
+mod reactions;
 mod room;
 mod table;
+mod timers;
 mod trace;
 mod upkeep;
 
@@ -30,13 +33,16 @@ pub use app::{App, At};
 pub use backup::BackedUp;
 pub use command::{CommandRequest, DryRun, Progressed, ReceiptPage, Submitted};
 pub use consumers::{Batch, CONSUMERS_MAX};
+pub use dead_letters::{DeadLetter, LetterPage};
 pub use deploy::{Deployment, Upload};
 pub use error::{Error, suggest};
 pub use events::Wanted;
 pub use opening::{Progress, Stage};
 pub use projections::{ProjectionInfo, Standing};
 pub use query::{Answer, QueryRequest};
+pub use reactions::{ReactionInfo, ReactionList, ReactionSettings, Reactor, Trouble};
 pub use table::{PageOf, RowPage, TableInfo};
+pub use timers::{Pump, TimerPage};
 pub use trace::{Trace, TraceItem, Traced};
 
 use gates::Gates;
@@ -67,6 +73,8 @@ pub struct Settings {
     pub lane: lane::Settings,
     /// How each app's log is kept.
     pub log: log::segments::Limits,
+    /// How reactions are treated that fail.
+    pub reactions: ReactionSettings,
     /// When checkpoints are written, and what is kept.
     pub keeper: keeper::Settings,
     /// Whether a thread looks after the files; without, whoever has an app does.
@@ -97,6 +105,7 @@ impl Settings {
             wasm: wasm::Settings::default(),
             lane: lane::Settings::default(),
             log: log::segments::Limits::default(),
+            reactions: ReactionSettings::default(),
             keeper: keeper::Settings::default(),
             tended: true,
             // Room to seal, to index and to checkpoint what was accepted.

@@ -14,6 +14,7 @@ mod body;
 mod code;
 mod commands;
 mod consumers;
+mod dead_letters;
 mod envelope;
 mod events;
 mod guard;
@@ -26,10 +27,12 @@ mod prefer;
 mod problem;
 mod projections;
 mod queries;
+mod reactions;
 mod receipt;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod timers;
 mod trace;
 mod trace_tree;
 
@@ -170,6 +173,16 @@ pub fn router(engine: Arc<Engine>, settings: Settings, clock: Clock) -> Router {
         .route("/v1/apps/{app}/tables", get(tables::list))
         .route("/v1/apps/{app}/tables/{table}", delete(tables::drop_table).get(tables::rows))
         .route("/v1/apps/{app}/tables/{table}/{*key}", get(tables::value))
+        .route("/v1/apps/{app}/reactions", get(reactions::list))
+        .route("/v1/apps/{app}/reactions/{reaction}", delete(reactions::drop_reaction))
+        .route("/v1/apps/{app}/dead-letters", get(dead_letters::list))
+        .route(
+            "/v1/apps/{app}/dead-letters/{reaction}/{position}",
+            get(dead_letters::show).delete(dead_letters::drop_letter),
+        )
+        .route("/v1/apps/{app}/dead-letters/{reaction}/{position}/retry", post(dead_letters::retry))
+        .route("/v1/apps/{app}/timers", get(timers::list))
+        .route("/v1/apps/{app}/timers/{timer}", get(timers::show).delete(timers::cancel))
         .fallback(guard::unknown_route)
         .method_not_allowed_fallback(guard::method_not_allowed)
         .layer(from_fn_with_state(Arc::clone(&shared), guard::guard))

@@ -27,6 +27,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::clock::Clock;
+pub use crate::value::derived;
 use crate::value::{CommandId, Hash, Sequence};
 
 /// How far ahead of the server's clock the time in an id may be.

@@ -35,6 +35,8 @@ mod known;
 mod opening;
 mod poison;
 mod projections;
+pub mod reactions;
+mod timers;
 mod told;
 
 use std::path::PathBuf;
@@ -49,6 +51,7 @@ pub use error::Error;
 pub use execute::try_command;
 pub use flight::{Answer, Flight};
 pub use inbox::{Refusal, Submission, Ticket};
+pub use timers::chain_of_command;
 
 use crate::catalog::Catalog;
 use crate::checkpoint::Checkpoint;
@@ -95,6 +98,9 @@ pub struct Settings {
     pub reopen_after: Duration,
     /// What one command may stage.
     pub transaction: transaction::Limits,
+    /// How many commands may follow from one another, each at the heels of the one
+    /// before: beyond it something feeds itself.
+    pub chain_depth_max: u32,
     /// How many past roots are held.
     pub held: Budget,
     /// Replaces the live instance before this share of commands, at random:
@@ -116,6 +122,8 @@ impl Default for Settings {
             idle_after: Duration::from_secs(10),
             reopen_after: Duration::from_secs(1),
             transaction: transaction::Limits::default(),
+            // No process that people have thought of takes as many steps at once.
+            chain_depth_max: 64,
             held: Budget::default(),
             replace_instance_share: 0.0,
         }
@@ -304,6 +312,12 @@ impl Lane {
     #[must_use]
     pub fn health(&self) -> Health {
         self.0.inbox().health()
+    }
+
+    /// How many commands may follow from one another at once.
+    #[must_use]
+    pub fn chain_depth_max(&self) -> u32 {
+        self.0.settings.chain_depth_max
     }
 
     /// What one command may stage.

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use crate::catalog::{Deployed, Parked, Projecting, Which};
 use crate::state::{State, Step};
-use crate::transaction::{Context, Limits, Transaction};
+use crate::transaction::{Chain, Context, Limits, Transaction};
 use crate::value::{
     ChangeSet, Failure, Hash, Key, Lifecycle, Name, Position, StoredEvent, TableChanges, Value,
 };
@@ -115,6 +115,7 @@ impl<'a> Fold<'a> {
             command_id: event.id,
             writable: Arc::clone(tables),
             limits: self.limits,
+            chain: Chain::default(),
         };
         let call = ProjectCall {
             module: Arc::clone(&self.code.label),

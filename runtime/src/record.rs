@@ -55,6 +55,8 @@
 //! | 5 erase: sequence u64 | empty |
 //! | 6 advance: worker text, from position u64, to position u64 | empty |
 //! | 7 projection: name text, what u8 (1 resume, 2 skip, 3 rebuild) | empty |
+//! | 8 schedule: due ms u64, then as 1 | as 1 |
+//! | 9 cancel: id of the timer | empty |
 //!
 //! An *unchanged* is a table text, then 1 and a key text, or 2 and a prefix text.
 //!
@@ -172,6 +174,37 @@ pub enum Act {
         /// What.
         what: Steer,
     },
+    /// Has a command submitted at a time.
+    Schedule(Schedule),
+    /// Takes back a timer that has not fired.
+    Cancel {
+        /// Its id, which would have been its command's.
+        timer: Uuid,
+    },
+}
+
+impl Act {
+    /// The command that it runs, or has run later: what a person could ask to have
+    /// erased.
+    #[must_use]
+    pub fn command(&self) -> Option<&Command> {
+        match self {
+            Self::Command(command) | Self::Schedule(Schedule { command, .. }) => Some(command),
+            _ => None,
+        }
+    }
+
+    /// The same act with a command that was made of its own; the act itself if it has none.
+    #[must_use]
+    pub fn map_command(&self, change: impl FnOnce(&Command) -> Command) -> Self {
+        match self {
+            Self::Command(command) => Self::Command(change(command)),
+            Self::Schedule(Schedule { at_ms, command }) => {
+                Self::Schedule(Schedule { at_ms: *at_ms, command: change(command) })
+            }
+            other => other.clone(),
+        }
+    }
 }
 
 /// What can be done about a projection.
@@ -206,6 +239,15 @@ pub struct Command {
     pub causation_id: Option<Arc<str>>,
     /// A JSON object.
     pub metadata: Arc<str>,
+}
+
+/// A command that a client wants submitted later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schedule {
+    /// When, in milliseconds since 1970; a time in the past means at once.
+    pub at_ms: u64,
+    /// What is to be submitted.
+    pub command: Command,
 }
 
 /// A module's new version.

@@ -15,6 +15,7 @@ mod refusal;
 mod staged;
 #[cfg(test)]
 mod tests;
+pub mod timers;
 
 pub use self::cursor::{Cursor, PAGE_BYTES_MAX, PAGE_ROWS_MAX};
 pub use self::event::NewEvent;
@@ -22,6 +23,7 @@ pub use self::json::check_json;
 pub use self::new_command::NewCommand;
 pub use self::read::{Read, View};
 pub use self::refusal::Refusal;
+pub use self::timers::Chain;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -64,6 +66,8 @@ pub struct Context {
     pub writable: Arc<BTreeSet<Name>>,
     /// How much it may stage.
     pub limits: Limits,
+    /// What it passes on to the commands that follow from it.
+    pub chain: Chain,
 }
 
 /// What a transaction leaves behind.
@@ -86,6 +90,8 @@ pub struct Transaction {
     events: Vec<NewEvent>,
     event_bytes: usize,
     ids: u64,
+    /// How many were scheduled, those that were taken back included.
+    timers: u32,
 }
 
 impl Transaction {
@@ -100,6 +106,7 @@ impl Transaction {
             events: Vec::new(),
             event_bytes: 0,
             ids: 0,
+            timers: 0,
         }
     }
 

@@ -3,6 +3,7 @@
 //! Everything else builds on this module; it knows no other module of the
 //! crate, does no I/O and asks no clock.
 
+mod derived;
 mod event;
 mod pattern;
 
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+pub use self::derived::derived;
 pub use self::event::{Event, StoredEvent};
 pub use self::pattern::{EVENT_TYPE_BYTES_MAX, Pattern, is_event_type};
 

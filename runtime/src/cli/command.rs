@@ -58,6 +58,10 @@ pub(super) struct Command {
     /// and shown to the handler [default: none].
     #[arg(long, value_name = "SEQUENCE")]
     basis: Option<u64>,
+    /// When to submit it, such as 2030-01-31T12:00:00Z; `chancery timers` lists what
+    /// waits [default: now].
+    #[arg(long, value_name = "TIME", conflicts_with = "basis")]
+    at: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -66,6 +70,8 @@ struct Envelope<'a> {
     input: &'a RawValue,
     #[serde(skip_serializing_if = "Option::is_none")]
     basis: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<&'a str>,
 }
 
 #[derive(Deserialize)]
@@ -115,7 +121,8 @@ impl Command {
 
     fn submit(&self, client: &Client, id: Uuid, input: &str) -> Result<Answer, Error> {
         let input: &RawValue = serde_json::from_str(input).map_err(unwritable)?;
-        let envelope = Envelope { name: &self.name, input, basis: self.basis };
+        let at = self.at.as_deref();
+        let envelope = Envelope { name: &self.name, input, basis: self.basis, at };
         let body = serde_json::to_vec(&envelope).map_err(unwritable)?;
         let request = client.request(Method::PUT, &["commands", &id.to_string()]);
         client.send(self.preferring(request).body("application/json", &body))
@@ -154,6 +161,9 @@ impl Command {
         words.extend(["--id".to_owned(), id.to_string()]);
         if let Some(basis) = self.basis {
             words.extend(["--basis".to_owned(), basis.to_string()]);
+        }
+        if let Some(at) = &self.at {
+            words.extend(["--at".to_owned(), at.clone()]);
         }
         words.extend(context.flags.iter().cloned());
         shell::quoted(&words)

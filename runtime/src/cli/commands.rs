@@ -5,12 +5,12 @@ use std::time::Duration;
 use clap::Args;
 use http::Method;
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::Error;
 use super::client::Client;
 use super::output::Output;
 use super::receipt::Receipt;
-use crate::value::CommandId;
 
 /// Shows the receipt of a command, or lists the latest entries.
 #[derive(Debug, Args)]
@@ -19,8 +19,8 @@ Examples:
   chancery commands --status failed
   chancery commands 01939d3c-1f5e-7cc2-a1a6-0d6f3cb9a3d1 --wait 60")]
 pub(super) struct Commands {
-    /// The id of one command.
-    id: Option<CommandId>,
+    /// The id of one command, or of a timer that has fired.
+    id: Option<Uuid>,
     /// Waits for the outcome of the one command, in seconds, 0 to 60 [default: 0].
     #[arg(long, requires = "id", value_name = "SECONDS")]
     #[arg(value_parser = clap::value_parser!(u64).range(0..=60))]
@@ -52,7 +52,7 @@ impl Commands {
         }
     }
 
-    fn one(&self, id: CommandId, client: &Client, output: &mut Output<'_>) -> Result<(), Error> {
+    fn one(&self, id: Uuid, client: &Client, output: &mut Output<'_>) -> Result<(), Error> {
         let request = client
             .request(Method::GET, &["commands", &id.to_string()])
             .query("wait", self.wait)

@@ -13,7 +13,8 @@ pub(super) struct Receipt {
     pub(super) id: String,
     /// Its place.
     pub(super) sequence: u64,
-    /// What was asked: `command`, `deploy`, `remove`, `drop-table`, `erase`.
+    /// What was asked: `command`, `deploy`, `remove`, `drop-table`, `erase`,
+    /// `schedule`, `cancel-timer`.
     pub(super) kind: String,
     /// Of a command, module or table.
     pub(super) name: String,
@@ -22,6 +23,9 @@ pub(super) struct Receipt {
     /// When it got its place.
     #[serde(default)]
     pub(super) accepted_at: String,
+    /// When a timer was to submit it.
+    #[serde(default)]
+    scheduled_for: String,
     #[serde(default)]
     module: Option<String>,
     #[serde(default)]
@@ -104,6 +108,7 @@ impl Receipt {
             ("status", self.status.clone()),
             ("erased", if self.erased { "yes".to_owned() } else { String::new() }),
             ("accepted", self.accepted_at.clone()),
+            ("scheduled", self.scheduled_for.clone()),
             ("module", version(self.module.as_deref(), self.module_hash.as_deref())),
         ])?;
         if let Some(failure) = &self.failure {

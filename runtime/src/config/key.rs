@@ -101,6 +101,12 @@ pub const COMMAND_MEMORY_MAX: Key = serve("command-memory-max");
 pub const UPLOAD_MAX: Key = serve("upload-max");
 /// Commands that wait.
 pub const INBOX_MAX: Key = serve("inbox-max");
+/// Commands that follow from one another at once.
+pub const CHAIN_DEPTH: Key = serve("chain-depth");
+/// Further attempts of a reaction at an event.
+pub const REACTION_RETRIES: Key = serve("reaction-retries");
+/// The pause before the first of them.
+pub const REACTION_PAUSE: Key = serve("reaction-pause");
 /// Bytes of commands that wait.
 pub const INBOX_BYTES_MAX: Key = serve("inbox-bytes-max");
 /// How long ids are remembered.
@@ -143,6 +149,9 @@ pub const ALL: &[Key] = &[
     COMMAND_MEMORY_MAX,
     UPLOAD_MAX,
     INBOX_MAX,
+    CHAIN_DEPTH,
+    REACTION_RETRIES,
+    REACTION_PAUSE,
     INBOX_BYTES_MAX,
     WINDOW,
     HELD_BYTES_MAX,

@@ -99,6 +99,10 @@ impl Layers {
         let entries = self.within(key::INBOX_MAX, entries, 1..=1_000_000)?;
         lane.inbox_entries_max = in_memory(entries.into());
         self.bytes(key::INBOX_BYTES_MAX, &mut lane.inbox_bytes_max, MIB..=4 * GIB)?;
+        lane.chain_depth_max = self.within(key::CHAIN_DEPTH, lane.chain_depth_max, 1..=10_000)?;
+        let (ms, reactions) = (Duration::from_millis(1), &mut engine.reactions);
+        reactions.retries = self.within(key::REACTION_RETRIES, reactions.retries, 0..=20)?;
+        reactions.pause = self.within(key::REACTION_PAUSE, reactions.pause, ms..=HOUR)?;
         lane.window = self.within(key::WINDOW, lane.window, HOUR..=HOUR * 24 * 30)?;
         let held = Bytes(lane.held.bytes_max);
         let held = self.within(key::HELD_BYTES_MAX, held, Bytes(0)..=Bytes(64 * GIB))?;

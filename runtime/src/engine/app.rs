@@ -7,7 +7,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::gates::Gates;
-use super::{Error, Progress, Settings, Stage, io_error};
+use super::{Error, Progress, Pump, Reactor, Settings, Stage, io_error};
 use crate::checkpoint::{Checkpoints, Generation};
 use crate::clock::Clock;
 use crate::disk::{self, Disk};
@@ -35,6 +35,8 @@ pub struct App {
     pub(super) home: Home,
     /// Here as well, because the keeper is seldom at leisure.
     damages: Damages,
+    pump: Arc<Pump>,
+    pub(super) reactor: Arc<Reactor>,
     pub(super) clock: Clock,
     pub(super) gates: Arc<Gates>,
 }
@@ -140,9 +142,23 @@ impl App {
         let (directory, backups) = (directory.to_owned(), settings.backups.clone());
         let home = Home { disk: disk(), directory, backups, backing_up: Mutex::default() };
         let (name, keeper) = (name.clone(), Mutex::new(keeper));
-        let duties: Vec<Box<dyn Duty>> = vec![Box::new(Projections::default())];
+        let pump = Arc::new(Pump::new(lane.clone(), Arc::clone(&gates)));
+        let (reactions, own) = (settings.reactions, clock.clone());
+        let reactor = Reactor::new(lane.clone(), own, Arc::clone(&gates), reactions);
+        let reactor = Arc::new(reactor);
+        let mut duties: Vec<Box<dyn Duty>> = vec![Box::new(Projections::default())];
+        if settings.tended {
+            duties.push(Box::new(Arc::clone(&pump)));
+            duties.push(Box::new(Arc::clone(&reactor)));
+        }
         let worker = Worker::start(name.clone(), lane.clone(), clock.clone(), duties);
-        Ok(Self { name, lane, worker, keeper, home, damages, clock, gates })
+        Ok(Self { name, lane, worker, keeper, home, damages, pump, reactor, clock, gates })
+    }
+
+    /// What submits the commands of timers that are due.
+    #[must_use]
+    pub fn pump(&self) -> &Pump {
+        &self.pump
     }
 
     /// The app's name.

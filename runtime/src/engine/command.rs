@@ -10,10 +10,10 @@ use super::{App, Error, suggest};
 use crate::catalog::Deployed;
 use crate::lane::{self, Flight, Submission, Ticket, fingerprint};
 use crate::receipts::{self, Receipt, Status};
-use crate::record::{Act, Command, Entry, Keys, Outcome, Unchanged, Verdict};
+use crate::record::{Act, Command, Entry, Keys, Outcome, Schedule, Unchanged, Verdict};
 use crate::schema;
 use crate::snapshot::Snapshot;
-use crate::transaction::{Context, Transaction};
+use crate::transaction::{Context, NewCommand, Transaction};
 use crate::value::{CommandId, Hash, Invalid, KEY_BYTES_MAX, Name, Sequence};
 
 /// How long a client that wants no outcome waits for its command to be durable
@@ -125,9 +125,29 @@ impl App {
     /// # Errors
     /// Why it was refused; nothing was logged.
     pub fn submit(&self, request: CommandRequest) -> Result<Submitted, Error> {
+        self.sequence(request, None)
+    }
+
+    /// Admits a command that is to be submitted at a time, in milliseconds since 1970,
+    /// and sequences the entry that makes a timer of it. A time in the past means at
+    /// once. The timer's own id is in the receipt.
+    ///
+    /// # Errors
+    /// Why it was refused; nothing was logged.
+    pub fn schedule(&self, request: CommandRequest, at_ms: u64) -> Result<Submitted, Error> {
+        let (input, metadata) = (Arc::clone(&request.input), Arc::clone(&request.metadata));
+        schema::check_json(&request.input)?;
+        NewCommand::new(&request.name, input, metadata)?;
+        self.sequence(request, Some(at_ms))
+    }
+
+    fn sequence(&self, request: CommandRequest, at_ms: Option<u64>) -> Result<Submitted, Error> {
         schema::check_json(&request.input)?;
         let id = request.id.uuid();
-        let fingerprint = fingerprint::of_command(&request.name, &request.input);
+        let fingerprint = match at_ms {
+            None => fingerprint::of_command(&request.name, &request.input),
+            Some(at_ms) => fingerprint::of_schedule(at_ms, &request.name, &request.input),
+        };
         // A retry gets its receipt even if the command has been removed since. But it may
         // have been lost since: what was not admitted now is given no place.
         if let Some(ticket) = self.lane().retry(id, fingerprint)? {
@@ -147,7 +167,10 @@ impl App {
             causation_id: request.causation_id,
             metadata: request.metadata,
         };
-        let act = Act::Command(command);
+        let act = match at_ms {
+            None => Act::Command(command),
+            Some(at_ms) => Act::Schedule(Schedule { at_ms, command }),
+        };
         let submission = Submission {
             id,
             windowed: true,
@@ -234,6 +257,11 @@ impl App {
             command_id: entry.id,
             writable: Arc::clone(&deployed.writable),
             limits: self.lane().transaction_limits(),
+            chain: lane::chain_of_command(
+                self.snapshots().history(),
+                self.lane().chain_depth_max(),
+                &entry,
+            ),
         };
         let transaction = Transaction::new(snapshot.state.clone(), context);
         let outcome = lane::try_command(deployed, &entry, command, transaction);

@@ -154,7 +154,8 @@ impl App {
         self.enter_with(act, None, Some(prepared)).await
     }
 
-    async fn enter_with(
+    /// As [`App::enter`], with what it changes.
+    pub(super) async fn enter_with(
         &self,
         act: Act,
         keep: Option<Arc<wasm::Module>>,

@@ -38,7 +38,7 @@ impl App {
             Err(refusal) => return Err(refusal.into()),
         };
         match self.lane().receipt(sequence) {
-            Ok(Some(receipt)) if !matches!(receipt.entry.act, Act::Command(_)) => {
+            Ok(Some(receipt)) if receipt.entry.act.command().is_none() => {
                 return Err(Error::NotErasable { id });
             }
             // Of what is not kept any more there may be events.

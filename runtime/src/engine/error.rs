@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use super::Progress;
 use crate::catalog::Conflict;
 use crate::value::{Failure, Invalid, Name, Position, Sequence};
-use crate::{backup, checkpoint, events, lane, log, modules, receipts, schema, snapshot, wasm};
+use crate::{
+    backup, checkpoint, events, lane, log, modules, receipts, schema, snapshot, transaction, wasm,
+};
 
 /// What the engine does not do, and why.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +88,56 @@ pub enum Error {
         /// What was asked for.
         id: uuid::Uuid,
     },
+    /// No timer with that id is waiting.
+    #[error(
+        "no timer {id} is waiting: it has fired, was cancelled, or never was; whether it fired is \
+         in the receipt of the command with that id"
+    )]
+    UnknownTimer {
+        /// What was asked for.
+        id: uuid::Uuid,
+    },
+    /// The app has no such reaction.
+    #[error("app `{app}` has no reaction `{name}`{}", did_you_mean(.suggestion.as_deref()))]
+    UnknownReaction {
+        /// Of which app.
+        app: Name,
+        /// What was asked for.
+        name: String,
+        /// The nearest name.
+        suggestion: Option<String>,
+    },
+    /// A module declares the reaction.
+    #[error(
+        "reaction `{name}` belongs to a module that is deployed; only the place of one that no \
+         module declares is dropped"
+    )]
+    ReactionInUse {
+        /// Which reaction.
+        name: Name,
+    },
+    /// The reaction has no dead letter there.
+    #[error(
+        "reaction `{reaction}` has no dead letter at {position}: it was handled or dropped, or \
+         never failed"
+    )]
+    UnknownDeadLetter {
+        /// Of which reaction.
+        reaction: Name,
+        /// What was asked for.
+        position: Position,
+    },
+    /// The letter has not failed, but waits.
+    #[error(
+        "the event at {position} has not failed: it waits behind an earlier dead letter of \
+         reaction `{reaction}` about the same subject; retry or drop that one"
+    )]
+    LetterWaits {
+        /// Of which reaction.
+        reaction: Name,
+        /// Which.
+        position: Position,
+    },
     /// The entry with that id is not a command.
     #[error("{id} is not the id of a command; only commands can be erased")]
     NotErasable {
@@ -98,6 +150,9 @@ pub enum Error {
     /// The input is not JSON, or does not fit.
     #[error("{0}")]
     Input(#[from] schema::Refused),
+    /// A command that cannot be submitted later.
+    #[error("{0}")]
+    Unschedulable(#[from] transaction::Refusal),
     /// The sequence has not been given out.
     #[error("sequence {asked} has not been given out; the last is {last}")]
     Ahead {

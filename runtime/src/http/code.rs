@@ -111,6 +111,12 @@ codes! {
         "Nothing has this correlation id" "ask for the id of the command that began the chain, or its `correlation_id`"
     UNKNOWN_RECEIPT: "unknown-receipt" NOT_FOUND No
         "No command with this id is known" "submit the command if it has not been submitted"
+    UNKNOWN_TIMER: "unknown-timer" NOT_FOUND No
+        "No timer with this id is waiting" "ask for the command with this id: it tells whether the timer has fired"
+    UNKNOWN_REACTION: "unknown-reaction" NOT_FOUND No
+        "The app has no such reaction" "list the reactions, or use the `suggestion`"
+    UNKNOWN_DEAD_LETTER: "unknown-dead-letter" NOT_FOUND No
+        "The reaction has no dead letter there" "list the dead letters"
     RECEIPT_GONE: "receipt-gone" GONE No
         "The receipt is not kept any more" "look at the state: it was executed; do not submit it again"
 
@@ -138,6 +144,11 @@ codes! {
 
     NOT_ERASABLE: "not-erasable" CONFLICT No
         "Only commands can be erased" "send the id of a command"
+
+    REACTION_IN_USE: "reaction-in-use" CONFLICT No
+        "A module declares the reaction" "deploy the module without it, or remove the module"
+    LETTER_WAITS: "letter-waits" CONFLICT No
+        "The event waits behind a dead letter" "retry or drop the one before it"
 
     // Modules and apps.
     UPLOAD_TOO_LARGE: "upload-too-large" PAYLOAD_TOO_LARGE No

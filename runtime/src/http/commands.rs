@@ -16,7 +16,7 @@ use super::answer::{
 };
 use super::at::{IntoApp, OfApp, Segments};
 use super::code;
-use super::envelope::{self, NO_INPUT, bare_metadata};
+use super::envelope::{self, Enveloped, NO_INPUT, bare_metadata};
 use super::params::Params;
 use super::prefer::Prefer;
 use super::problem::{Outcome, Problem, internal};
@@ -104,7 +104,7 @@ pub(super) async fn submit_by_name(
         causation_id: None,
         metadata: bare_metadata(traceparent(&headers)),
     };
-    submit(&shared, &app, command, &headers).await
+    submit(&shared, &app, Enveloped { command, at_ms: None }, &headers).await
 }
 
 pub(super) async fn show(
@@ -162,15 +162,16 @@ pub(super) async fn list(
 async fn submit(
     shared: &Shared,
     app: &Arc<App>,
-    command: CommandRequest,
+    enveloped: Enveloped,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
     let started = shared.clock.elapsed();
     let settings = &shared.settings;
     let prefer = Prefer::of(headers, settings.wait_default, settings.wait_max);
     let mut response = match prefer.dry_run {
-        true => try_out(app, &command).await?,
-        false => carry_out(app, command, prefer.wait).await?,
+        // Of one for later: what it would come to now.
+        true => try_out(app, &enveloped.command).await?,
+        false => carry_out(app, enveloped, prefer.wait).await?,
     };
     let status = response.status();
     let headers = response.headers_mut();
@@ -184,11 +185,18 @@ async fn submit(
 
 async fn carry_out(
     app: &Arc<App>,
-    command: CommandRequest,
+    enveloped: Enveloped,
     wait: Duration,
 ) -> Result<Response, Problem> {
+    let Enveloped { command, at_ms } = enveloped;
     let id = command.id;
-    let submit = move |app: &App| app.submit(command).map_err(|error| refused(app, id, error));
+    let submit = move |app: &App| {
+        let submitted = match at_ms {
+            None => app.submit(command),
+            Some(at_ms) => app.schedule(command, at_ms),
+        };
+        submitted.map_err(|error| refused(app, id, error))
+    };
     let submitted = app.asking(id.uuid(), submit).await??;
     let replayed = match &submitted {
         Submitted::Flying { replayed, .. } => *replayed,

@@ -3,8 +3,11 @@
 //! Two steps: first which members there are, each still as text, so that a
 //! refusal names the member; then each on its own.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
 use serde_json::error::Category;
@@ -17,7 +20,8 @@ use super::trace;
 use crate::engine::CommandRequest;
 use crate::record::{Keys, Unchanged};
 use crate::schema;
-use crate::value::{CommandId, Key, Name, Sequence};
+use crate::transaction::timers::DEPTH;
+use crate::value::{CommandId, GUEST_INTEGER_MAX, Key, Name, Sequence};
 
 /// The input of a command or query whose client sends none.
 pub(super) const NO_INPUT: &str = "{}";
@@ -39,6 +43,24 @@ struct Envelope<'a> {
     causation_id: Option<&'a RawValue>,
     #[serde(borrow)]
     metadata: Option<&'a RawValue>,
+    #[serde(borrow)]
+    at: Option<&'a RawValue>,
+}
+
+/// What the body of `PUT /commands/{id}` asks for.
+#[derive(Debug)]
+pub(super) struct Enveloped {
+    pub(super) command: CommandRequest,
+    /// When it is to be submitted, in milliseconds since 1970; now if it does not say.
+    pub(super) at_ms: Option<u64>,
+}
+
+/// A time as clients write it.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum At {
+    Ms(u64),
+    Text(String),
 }
 
 #[derive(Debug, Deserialize)]
@@ -55,7 +77,7 @@ pub(super) fn parse(
     id: CommandId,
     text: &str,
     traceparent: Option<&str>,
-) -> Result<CommandRequest, Problem> {
+) -> Result<Enveloped, Problem> {
     let envelope: Envelope<'_> = object(text).map_err(|e| unreadable(text, &e))?;
     let name: Option<String> = member("/name", envelope.name)?;
     let unchanged: Option<Vec<Box<RawValue>>> = member("/unchanged", envelope.unchanged)?;
@@ -71,7 +93,12 @@ pub(super) fn parse(
         // Without it the conditions would say nothing, and be taken to hold.
         return Err(Problem::of_member("/basis", "is missing: `unchanged` since when?"));
     }
-    Ok(CommandRequest {
+    let at_ms = at(envelope.at)?;
+    if at_ms.is_some() && basis.is_some() {
+        let reason = "has no meaning beside `at`: the command runs on a later state";
+        return Err(Problem::of_member("/basis", reason));
+    }
+    let command = CommandRequest {
         id,
         name: name.ok_or_else(|| Problem::of_member("/name", "is missing"))?,
         input: envelope.input.map_or(NO_INPUT, RawValue::get).into(),
@@ -81,7 +108,30 @@ pub(super) fn parse(
         correlation_id: related(settings, "/correlation_id", envelope.correlation_id)?,
         causation_id: related(settings, "/causation_id", envelope.causation_id)?,
         metadata: metadata(envelope.metadata, traceparent)?,
-    })
+    };
+    Ok(Enveloped { command, at_ms })
+}
+
+/// When a command is to be submitted: RFC 3339, or milliseconds since 1970.
+fn at(given: Option<&RawValue>) -> Result<Option<u64>, Problem> {
+    let invalid = |reason: &str| Problem::of_member("/at", reason);
+    let wanted = "must be a time of RFC 3339, such as `2030-01-31T12:00:00Z`, or a number of \
+                  milliseconds since 1970";
+    let Some(given) = given.filter(|given| given.get() != "null") else {
+        return Ok(None);
+    };
+    let at_ms = match serde_json::from_str(given.get()).map_err(|_| invalid(wanted))? {
+        At::Ms(at_ms) => at_ms,
+        At::Text(text) => {
+            let at: Timestamp = text.parse().map_err(|_| invalid(wanted))?;
+            // Before 1970 is in the past as well.
+            u64::try_from(at.as_millisecond()).unwrap_or(0)
+        }
+    };
+    match at_ms > GUEST_INTEGER_MAX {
+        true => Err(invalid("is too late; times are milliseconds since 1970, below 2^53")),
+        false => Ok(Some(at_ms)),
+    }
 }
 
 /// Metadata for a request whose client gives none.
@@ -96,8 +146,18 @@ fn metadata(given: Option<&RawValue>, traceparent: Option<&str>) -> Result<Arc<s
     if schema::check_json(given.get()).is_err() {
         return Err(Problem::of_member("/metadata", "is nested too deeply"));
     }
+    if has_depth(given.get()) {
+        let reason = "is the server's to set: how many commands led to this one";
+        return Err(Problem::of_member("/metadata/depth", reason));
+    }
     let metadata = trace::metadata(given.get(), traceparent);
     metadata.ok_or_else(|| Problem::of_member("/metadata", "must be a JSON object"))
+}
+
+/// Whether metadata has the member that only the server writes.
+fn has_depth(metadata: &str) -> bool {
+    let members = serde_json::from_str::<BTreeMap<Cow<'_, str>, IgnoredAny>>(metadata);
+    members.is_ok_and(|members| members.contains_key(DEPTH))
 }
 
 /// An id of another command or event: any text, within reason.

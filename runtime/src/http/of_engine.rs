@@ -38,6 +38,14 @@ impl From<Error> for Problem {
             Error::UnknownReceipt { .. } => {
                 Self::new(code::UNKNOWN_RECEIPT, detail).outcome(Outcome::Unknown)
             }
+            Error::UnknownReaction { suggestion, .. } => {
+                Self::new(code::UNKNOWN_REACTION, detail).suggestion(suggestion)
+            }
+            Error::ReactionInUse { .. } => Self::new(code::REACTION_IN_USE, detail),
+            Error::UnknownDeadLetter { .. } => Self::new(code::UNKNOWN_DEAD_LETTER, detail),
+            Error::LetterWaits { .. } => Self::new(code::LETTER_WAITS, detail),
+            Error::UnknownTimer { .. } => Self::new(code::UNKNOWN_TIMER, detail),
+            Error::Unschedulable(_) => Self::new(code::INVALID_REQUEST, detail),
             Error::NotErasable { .. } => {
                 Self::new(code::NOT_ERASABLE, detail).outcome(Outcome::NotLogged)
             }

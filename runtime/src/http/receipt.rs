@@ -26,6 +26,9 @@ pub(super) struct ReceiptJson<'a> {
     name: &'a str,
     status: &'static str,
     accepted_at: Time,
+    /// When a timer was to submit it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scheduled_for: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
     module: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,6 +86,7 @@ impl<'a> ReceiptJson<'a> {
             name,
             status: status(receipt).as_str(),
             accepted_at: Time(entry.time_ms),
+            scheduled_for: scheduled_for(&entry.act),
             module,
             module_hash,
             end: outcome.map_or_else(EndJson::default, |outcome| EndJson::of(&outcome.verdict)),
@@ -167,7 +171,7 @@ fn refused(kind: code::Code, failure: &Failure, receipt: &Receipt) -> Problem {
         .outcome(Outcome::Executed)
         .with("id", receipt.entry.id)
         .with("sequence", receipt.entry.sequence.0);
-    if !matches!(receipt.entry.act, Act::Command(_)) {
+    if receipt.entry.act.command().is_none() {
         // Its id is the server's own; asked for again, it is refused again.
         problem = problem.retry(Retry::No);
     }
@@ -190,6 +194,16 @@ fn kind_and_name(act: &Act) -> (&'static str, &str) {
         Act::Erase { .. } => ("erase", ""),
         Act::Advance { worker, .. } => ("advance", worker),
         Act::Projection { name, .. } => ("projection", name.as_str()),
+        Act::Schedule(schedule) => ("schedule", schedule.command.name.as_str()),
+        Act::Cancel { .. } => ("cancel-timer", ""),
+    }
+}
+
+fn scheduled_for(act: &Act) -> Option<Time> {
+    match act {
+        Act::Command(command) => command.scheduled_for_ms.map(Time),
+        Act::Schedule(schedule) => Some(Time(schedule.at_ms)),
+        _ => None,
     }
 }
 

@@ -27,7 +27,7 @@ use crate::ids::{AHEAD_MAX, time_of};
 use crate::lane::erase;
 use crate::log::{SegmentInfo, Upkeep};
 use crate::receipts;
-use crate::record::{Act, Damage, Entry, Outcome, Record, RecordKind, Round};
+use crate::record::{Command, Damage, Entry, Outcome, Record, RecordKind, Round};
 use crate::value::{Position, Sequence};
 
 /// How often it looks whether something has become old, if nothing else happens.
@@ -251,7 +251,7 @@ impl Keeper {
         let sequences = (span.first.0..=span.last.0).map(Sequence);
         for sequence in sequences.filter(|sequence| !erased.contains(sequence)).take(SAMPLE) {
             match self.lane.receipts().read(sequence) {
-                Ok(Some(receipt)) if matches!(receipt.entry.act, Act::Command(_)) => {
+                Ok(Some(receipt)) if receipt.entry.act.command().is_some() => {
                     return Ok(receipt.entry.erased);
                 }
                 Err(receipts::Error::Trimmed { .. }) => {}
@@ -361,11 +361,12 @@ impl Copying {
             match record {
                 Record::Entry(mut entry) => {
                     self.latest_ms = self.latest_ms.max(time_of(entry.id));
-                    if let Act::Command(command) = &mut entry.act {
-                        // There may be many of them, and inputs are large.
-                        command.input = "null".into();
-                        command.unchanged.clear();
-                    }
+                    // There may be many of them, and inputs are large.
+                    entry.act = entry.act.map_command(|command| Command {
+                        input: "null".into(),
+                        unchanged: Vec::new(),
+                        ..command.clone()
+                    });
                     self.open.push_back(Arc::new(entry));
                 }
                 Record::Outcome(outcome) => {
@@ -384,11 +385,9 @@ impl Copying {
 
     fn outcome(&mut self, entry: &Entry, outcome: &Outcome) -> Result<(), Error> {
         let is_erased = outcome.erased || self.erased.contains(&entry.sequence);
-        let (correlation_id, causation_id) = match &entry.act {
-            Act::Command(command) => {
-                (Arc::clone(&command.correlation_id), command.causation_id.clone())
-            }
-            _ => (entry.id.to_string().into(), None),
+        let (correlation_id, causation_id) = match entry.act.command() {
+            Some(command) => (Arc::clone(&command.correlation_id), command.causation_id.clone()),
+            None => (entry.id.to_string().into(), None),
         };
         for event in outcome.events.iter().filter(|event| event.position > self.archived) {
             let body = Body {

@@ -12,6 +12,7 @@ use super::Shared;
 use super::execute::{Executed, Stop, failure};
 use super::inbox::Pending;
 use super::projections::{stage_deploy, stage_remove};
+use super::reactions;
 use crate::catalog::{Catalog, Deployed, ModuleRow, Plan, TableRow, table_names};
 use crate::modules;
 use crate::record::{Deploy, Entry, Verdict};
@@ -54,6 +55,7 @@ impl Shared {
         }
         stage(&mut transaction, entry, &deployed, &plan).map_err(Stop)?;
         stage_deploy(&mut transaction, catalog, &deployed)?;
+        reactions::stage_deploy(&mut transaction, &deployed);
         let Some(command) = &deployed.manifest().on_deploy else {
             return Ok(succeeded(identity, transaction, &plan));
         };

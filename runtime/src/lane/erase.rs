@@ -17,7 +17,7 @@ use super::Shared;
 use super::execute::{Executed, Stop, failure};
 use crate::receipts::erased::{key, table};
 use crate::receipts::{self, Receipt};
-use crate::record::{Act, Command, Entry, Outcome, Verdict};
+use crate::record::{Command, Entry, Outcome, Verdict};
 use crate::state::{Order, Range, State, ValueRef};
 use crate::value::{ChangeSet, Event, Failure, Key, Sequence, Value, chain_of};
 
@@ -72,20 +72,17 @@ pub fn masked(receipt: Receipt) -> Receipt {
 }
 
 fn masked_entry(entry: &Entry) -> Entry {
-    let act = match &entry.act {
-        Act::Command(command) => Act::Command(Command {
-            name: command.name.clone(),
-            input: "null".into(),
-            basis: command.basis,
-            unchanged: Vec::new(),
-            scheduled_for_ms: command.scheduled_for_ms,
-            caller: None,
-            correlation_id: entry.id.to_string().into(),
-            causation_id: None,
-            metadata: "{}".into(),
-        }),
-        act => act.clone(),
-    };
+    let act = entry.act.map_command(|command| Command {
+        name: command.name.clone(),
+        input: "null".into(),
+        basis: command.basis,
+        unchanged: Vec::new(),
+        scheduled_for_ms: command.scheduled_for_ms,
+        caller: None,
+        correlation_id: entry.id.to_string().into(),
+        causation_id: None,
+        metadata: "{}".into(),
+    });
     Entry { act, erased: true, ..*entry }
 }
 
@@ -130,7 +127,7 @@ impl Shared {
             return Ok(Executed::rejected(None, failure("not-erasable", message, None)));
         }
         match self.receipts.read(sequence) {
-            Ok(Some(receipt)) if !matches!(receipt.entry.act, Act::Command(_)) => {
+            Ok(Some(receipt)) if receipt.entry.act.command().is_none() => {
                 let message = format!("entry {sequence} is not a command");
                 return Ok(Executed::rejected(None, failure("not-erasable", message, None)));
             }

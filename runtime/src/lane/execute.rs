@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::Shared;
 use super::executor::Executor;
 use super::inbox::Pending;
+use super::timers;
 use crate::catalog::{Catalog, Deployed};
 use crate::record::{Command, Entry, Keys, Outcome, Verdict};
 use crate::state::{Range, State};
@@ -55,6 +56,10 @@ impl Shared {
             executor.live.remove(&deployed.name);
         }
         let mut transaction = self.transaction(base, entry, Arc::clone(&deployed.writable));
+        if command.scheduled_for_ms.is_some() {
+            // Gone before the handler looks: it cannot take itself back.
+            transaction.cancel_timer(entry.id);
+        }
         let call = command_call(deployed, entry, command);
         let mut tries = 0;
         loop {
@@ -83,6 +88,7 @@ impl Shared {
             command_id: entry.id,
             writable,
             limits: self.settings.transaction,
+            chain: self.chain(entry),
         };
         Transaction::new(base, context)
     }
@@ -143,6 +149,9 @@ fn admit<'a>(
 ) -> Result<&'a Deployed, Failure> {
     let superseded = |why: String| failure("superseded", why, None);
     let name = &command.name;
+    if command.scheduled_for_ms.is_some() {
+        return timers::admit(catalog, command);
+    }
     let Some(deployed) = catalog.command(name.as_str()) else {
         if let Some((module, _)) = admitted
             && catalog.module(module.as_str()).is_some()

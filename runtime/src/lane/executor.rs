@@ -15,7 +15,8 @@ use super::execute::{Executed, Stop};
 use super::flight::Flight;
 use super::inbox::Pending;
 use super::poison::{ATTEMPTS_MAX, Slot};
-use crate::catalog::{self, Catalog, Deployed, concern_projections};
+use super::timers;
+use crate::catalog::{self, Catalog, concern_projections};
 use crate::projection::{Instances, Tail};
 use crate::record::{Act, Attempt, Entry, Outcome, Verdict};
 use crate::recovery::step_of;
@@ -276,11 +277,16 @@ impl Shared {
         let entry = &*pending.entry;
         let died = executor.attempts.get(&entry.id).copied().unwrap_or_default();
         if died >= ATTEMPTS_MAX {
-            return Ok(Executed::poisoned(died));
+            return Ok(self.timer_fired(base, entry, Executed::poisoned(died)));
         }
         match &entry.act {
+            Act::Command(command) if timers::is_gone(&base, entry, command) => {
+                Ok(timers::cancelled())
+            }
             Act::Command(command) => {
-                self.execute_command(executor, base, catalog, pending, command)
+                let before = base.clone();
+                let executed = self.execute_command(executor, base, catalog, pending, command)?;
+                Ok(self.timer_fired(before, entry, executed))
             }
             Act::Deploy(deploy) => self.execute_deploy(base, catalog, pending, deploy),
             Act::Remove { module } => self.execute_remove(base, catalog, entry, module),
@@ -288,6 +294,8 @@ impl Shared {
             Act::Erase { sequence } => self.execute_erase(base, entry, *sequence),
             Act::Advance { .. } => Ok(advance::execute(&base, pending.prepared.as_ref())),
             Act::Projection { name, what } => self.execute_steer(base, catalog, entry, name, *what),
+            Act::Schedule(schedule) => Ok(self.execute_schedule(base, entry, schedule)),
+            Act::Cancel { timer } => Ok(self.execute_cancel(base, entry, *timer)),
         }
     }
 

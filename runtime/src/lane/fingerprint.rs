@@ -18,6 +18,14 @@ pub fn of_command(name: &str, input: &str) -> Hash {
     Hash(hash.finalize().into())
 }
 
+/// The fingerprint of a command that is to be submitted at a time, which makes another
+/// of it.
+#[must_use]
+pub fn of_schedule(at_ms: u64, name: &str, input: &str) -> Hash {
+    let command = of_command(name, input);
+    Hash::of(format!("at {at_ms} {command}").as_bytes())
+}
+
 /// A well-formed JSON text with white space removed and object keys sorted.
 fn canonical(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -122,6 +130,14 @@ mod tests {
             canonical(" { \"b\" : [ 1 , 2.0, { } , [ ] ] ,\n\"a\\\"{\" : \"x , y\" , \"c\":null} ");
         assert_eq!(one, r#"{"a\"{":"x , y","b":[1,2.0,{},[]],"c":null}"#);
         assert_eq!(of_command("n", r#"{"a":1,"b":2}"#), of_command("n", "{ \"b\":2, \"a\" :1 }"));
+    }
+
+    #[test]
+    fn a_time_makes_another_command() {
+        let at = |at_ms| of_schedule(at_ms, "n", "{}");
+        assert_eq!(at(1), of_schedule(1, "n", "{ }"));
+        assert_ne!(at(1), at(2));
+        assert_ne!(at(0), of_command("n", "{}"));
     }
 
     #[test]

@@ -486,7 +486,7 @@ impl Inbox {
 }
 
 fn bytes_of(act: &Act) -> usize {
-    let Act::Command(command) = act else {
+    let Some(command) = act.command() else {
         return ENTRY_OVERHEAD_BYTES;
     };
     let optional = |text: &Option<Arc<str>>| text.as_ref().map_or(0, |text| text.len());

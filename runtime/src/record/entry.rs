@@ -1,7 +1,7 @@
 //! Heads and bodies of entries. The tables in [`record`](super) have the layout.
 
 use super::bytes::{Input, Output};
-use super::{Act, Command, Damage, Deploy, Entry, Keys, Steer, Unchanged};
+use super::{Act, Command, Damage, Deploy, Entry, Keys, Schedule, Steer, Unchanged};
 use crate::value::{Hash, Name, Position, Sequence};
 
 /// A table name of one letter, a tag, an empty prefix, with their lengths.
@@ -14,6 +14,8 @@ const DROP_TABLE: u8 = 4;
 const ERASE: u8 = 5;
 const ADVANCE: u8 = 6;
 const PROJECTION: u8 = 7;
+const SCHEDULE: u8 = 8;
+const CANCEL: u8 = 9;
 
 const RESUME: u8 = 1;
 const SKIP: u8 = 2;
@@ -34,8 +36,16 @@ pub(super) struct Head {
 
 #[derive(Debug)]
 enum ActHead {
-    Command { name: Name, basis: Option<Sequence>, scheduled_for_ms: Option<u64> },
+    Command(CommandHead),
+    Schedule { at_ms: u64, command: CommandHead },
     Whole(Act),
+}
+
+#[derive(Debug)]
+struct CommandHead {
+    name: Name,
+    basis: Option<Sequence>,
+    scheduled_for_ms: Option<u64>,
 }
 
 pub(super) fn write(entry: &Entry, head: &mut Output, body: &mut Output) {
@@ -79,6 +89,15 @@ pub(super) fn write(entry: &Entry, head: &mut Output, body: &mut Output) {
                 Steer::Skip => SKIP,
                 Steer::Rebuild => REBUILD,
             });
+        }
+        Act::Schedule(Schedule { at_ms, command }) => {
+            head.u8(SCHEDULE);
+            head.u64(*at_ms);
+            write_command(command, head, body);
+        }
+        Act::Cancel { timer } => {
+            head.u8(CANCEL);
+            head.raw(timer.as_bytes());
         }
     }
 }
@@ -124,17 +143,10 @@ impl Head {
     pub(super) fn with_body(self, mut body: Input<'_>) -> Result<Entry, Damage> {
         let act = match self.act {
             ActHead::Whole(act) => act,
-            ActHead::Command { name, basis, scheduled_for_ms } => Act::Command(Command {
-                name,
-                input: body.shared_text()?,
-                basis,
-                scheduled_for_ms,
-                caller: body.option(Input::shared_text)?,
-                correlation_id: body.shared_text()?,
-                causation_id: body.option(Input::shared_text)?,
-                metadata: body.shared_text()?,
-                unchanged: read_unchanged(&mut body)?,
-            }),
+            ActHead::Command(command) => Act::Command(command.with_body(&mut body)?),
+            ActHead::Schedule { at_ms, command } => {
+                Act::Schedule(Schedule { at_ms, command: command.with_body(&mut body)? })
+            }
         };
         body.finish("the body")?;
         let Self { sequence, time_ms, id, fingerprint, .. } = self;
@@ -145,17 +157,10 @@ impl Head {
     pub(super) fn without_body(self) -> Entry {
         let act = match self.act {
             ActHead::Whole(act) => act,
-            ActHead::Command { name, basis, scheduled_for_ms } => Act::Command(Command {
-                name,
-                input: "null".into(),
-                basis,
-                unchanged: Vec::new(),
-                scheduled_for_ms,
-                caller: None,
-                correlation_id: self.id.to_string().into(),
-                causation_id: None,
-                metadata: "{}".into(),
-            }),
+            ActHead::Command(command) => Act::Command(command.without_body(self.id)),
+            ActHead::Schedule { at_ms, command } => {
+                Act::Schedule(Schedule { at_ms, command: command.without_body(self.id) })
+            }
         };
         let Self { sequence, time_ms, id, fingerprint, .. } = self;
         Entry { sequence, time_ms, id, fingerprint, act, erased: true }
@@ -173,12 +178,10 @@ impl Head {
 impl ActHead {
     fn read(input: &mut Input<'_>) -> Result<Self, Damage> {
         let act = match input.u8()? {
-            COMMAND => {
-                return Ok(Self::Command {
-                    name: input.name()?,
-                    basis: input.option(Input::u64)?.map(Sequence),
-                    scheduled_for_ms: input.option(Input::u64)?,
-                });
+            COMMAND => return Ok(Self::Command(CommandHead::read(input)?)),
+            SCHEDULE => {
+                let at_ms = input.u64()?;
+                return Ok(Self::Schedule { at_ms, command: CommandHead::read(input)? });
             }
             DEPLOY => Act::Deploy(Deploy { module: input.name()?, hash: input.hash()? }),
             REMOVE => Act::Remove { module: input.name()? },
@@ -190,6 +193,7 @@ impl ActHead {
                 to: Position(input.u64()?),
             },
             PROJECTION => Act::Projection { name: input.name()?, what: read_steer(input)? },
+            CANCEL => Act::Cancel { timer: input.uuid()? },
             other => return Err(input.unknown("act", other)),
         };
         Ok(Self::Whole(act))
@@ -202,6 +206,46 @@ fn read_steer(input: &mut Input<'_>) -> Result<Steer, Damage> {
         SKIP => Ok(Steer::Skip),
         REBUILD => Ok(Steer::Rebuild),
         other => Err(input.unknown("thing to do about a projection", other)),
+    }
+}
+
+impl CommandHead {
+    fn read(input: &mut Input<'_>) -> Result<Self, Damage> {
+        Ok(Self {
+            name: input.name()?,
+            basis: input.option(Input::u64)?.map(Sequence),
+            scheduled_for_ms: input.option(Input::u64)?,
+        })
+    }
+
+    fn with_body(self, body: &mut Input<'_>) -> Result<Command, Damage> {
+        let Self { name, basis, scheduled_for_ms } = self;
+        Ok(Command {
+            name,
+            input: body.shared_text()?,
+            basis,
+            scheduled_for_ms,
+            caller: body.option(Input::shared_text)?,
+            correlation_id: body.shared_text()?,
+            causation_id: body.option(Input::shared_text)?,
+            metadata: body.shared_text()?,
+            unchanged: read_unchanged(body)?,
+        })
+    }
+
+    fn without_body(self, id: uuid::Uuid) -> Command {
+        let Self { name, basis, scheduled_for_ms } = self;
+        Command {
+            name,
+            input: "null".into(),
+            basis,
+            unchanged: Vec::new(),
+            scheduled_for_ms,
+            caller: None,
+            correlation_id: id.to_string().into(),
+            causation_id: None,
+            metadata: "{}".into(),
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::event::SUBJECT_BYTES_MAX;
 use super::json::JSON_DEPTH_MAX;
-use crate::value::{EVENT_TYPE_BYTES_MAX, Invalid, VALUE_BYTES_MAX};
+use crate::value::{EVENT_TYPE_BYTES_MAX, GUEST_INTEGER_MAX, Invalid, VALUE_BYTES_MAX};
 
 /// The longest part of a name that a message repeats. Names come from handlers.
 const QUOTED_CHARS_MAX: usize = 80;
@@ -100,6 +100,31 @@ pub enum Refusal {
         /// Which part, and what is wrong with it.
         reason: String,
     },
+    /// The time of a timer is beyond what numbers in handlers can say.
+    #[error(
+        "the timer's time, {at_ms}, is beyond {GUEST_INTEGER_MAX}; times are milliseconds since \
+         1970"
+    )]
+    TimeTooLate {
+        /// What was given.
+        at_ms: u64,
+    },
+    /// More timers wait than may.
+    #[error("{limit} timers are waiting, as many as an app may have; cancel some, or wait")]
+    TooManyTimers {
+        /// The limit.
+        limit: u64,
+    },
+    /// Commands have followed from each other without an end.
+    #[error(
+        "{limit} commands have followed from one another, each at the heels of the one before, \
+         and may not be more: something feeds itself; a timer at least a second ahead begins a \
+         new chain"
+    )]
+    ChainTooDeep {
+        /// The limit.
+        limit: u32,
+    },
 }
 
 impl Refusal {
@@ -119,6 +144,9 @@ impl Refusal {
             Self::InvalidEventType { .. } => "invalid-event-type",
             Self::SubjectTooLong { .. } => "subject-too-long",
             Self::InvalidCommand { .. } => "invalid-command",
+            Self::TimeTooLate { .. } => "time-too-late",
+            Self::TooManyTimers { .. } => "too-many-timers",
+            Self::ChainTooDeep { .. } => "chain-too-deep",
         }
     }
 

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::json::JSON_DEPTH_MAX;
 use super::{
-    Context, Cursor, Limits, NewCommand, NewEvent, PAGE_ROWS_MAX, Read, Refusal, Transaction,
-    check_json,
+    Chain, Context, Cursor, Limits, NewCommand, NewEvent, PAGE_ROWS_MAX, Read, Refusal,
+    Transaction, check_json,
 };
 use crate::state::model::{Model, OwnedRow, Random, apply, contents, expected, owned};
 use crate::state::{Order, Range, State, Step, ValueRef, unpack};
@@ -27,7 +27,8 @@ fn json(text: &str) -> Value {
 
 fn context(sequence: u64, limits: Limits) -> Context {
     let writable = Arc::new(BTreeSet::from([name("rows")]));
-    Context { sequence: Sequence(sequence), time_ms: 7, command_id: COMMAND, writable, limits }
+    let (sequence, chain) = (Sequence(sequence), Chain::default());
+    Context { sequence, time_ms: 7, command_id: COMMAND, writable, limits, chain }
 }
 
 /// A state with the tables `rows`, `foreign` and `$system`.

@@ -23,8 +23,6 @@ pub(super) enum Fault {
     TooManyKeys { keys: usize, keys_max: usize },
     #[error("it asked for {bytes} bytes in one call; at most {bytes_max} are allowed")]
     TooManyBytes { bytes: usize, bytes_max: usize },
-    #[error("{what} not supported by this version of the server")]
-    NotSupported { what: &'static str },
     /// Not the guest's doing, and never recorded as if it were.
     #[error("{0}")]
     Host(String),
@@ -40,7 +38,6 @@ impl Fault {
             Self::TooManyCursors { .. } | Self::TooManyHandles { .. } => Some("handle-limit"),
             Self::TooManyKeys { .. } => Some("too-many-keys"),
             Self::TooManyBytes { .. } => Some("too-many-bytes"),
-            Self::NotSupported { .. } => Some("not-supported"),
             Self::Host(_) => None,
         }
     }

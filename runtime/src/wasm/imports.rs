@@ -3,6 +3,7 @@
 //! Each only translates. Whatever is refused becomes a trap that carries its
 //! [`Fault`].
 
+use uuid::Uuid;
 use wasmtime::Result;
 use wasmtime::component::Resource;
 
@@ -11,7 +12,7 @@ use super::contract::types::{NewCommand, NewEvent, Order, Range, Row, Value};
 use super::contract::{Cursor, Snapshot, Transaction, View};
 use super::fault::Fault;
 use super::guest::Guest;
-use crate::transaction::PAGE_BYTES_MAX;
+use crate::transaction::{self, PAGE_BYTES_MAX};
 
 impl store::Host for Guest {}
 
@@ -134,16 +135,20 @@ impl store::HostTransaction for Guest {
     fn schedule(
         &mut self,
         handle: Resource<Transaction>,
-        _at_ms: u64,
-        _command: NewCommand,
+        at_ms: u64,
+        command: NewCommand,
     ) -> Result<String> {
-        self.transaction(handle.rep())?;
-        Err(Fault::NotSupported { what: "`schedule` is" }.into())
+        let transaction = self.transaction(handle.rep())?;
+        let NewCommand { name, input, metadata } = command;
+        let command = transaction::NewCommand::new(&name, input, metadata).map_err(Fault::from)?;
+        let id = transaction.schedule(at_ms, command).map_err(Fault::from)?;
+        Ok(id.to_string())
     }
 
-    fn cancel_timer(&mut self, handle: Resource<Transaction>, _id: String) -> Result<bool> {
-        self.transaction(handle.rep())?;
-        Err(Fault::NotSupported { what: "`cancel-timer` is" }.into())
+    fn cancel_timer(&mut self, handle: Resource<Transaction>, id: String) -> Result<bool> {
+        let transaction = self.transaction(handle.rep())?;
+        // What is no id is the id of no timer.
+        Ok(Uuid::try_parse(&id).is_ok_and(|id| transaction.cancel_timer(id)))
     }
 
     fn new_id(&mut self, handle: Resource<Transaction>) -> Result<String> {

@@ -22,7 +22,7 @@ use super::{
     ReactCall, Settings,
 };
 use crate::state::{State, Step};
-use crate::transaction::{Context, Limits, NewCommand, Transaction};
+use crate::transaction::{Chain, Context, Limits, NewCommand, Transaction};
 use crate::value::{ChangeSet, Lifecycle, Position, Sequence, StoredEvent, TableChanges, Value};
 
 /// Settings with few instances, since each test has a pool of its own.
@@ -95,6 +95,7 @@ fn context(module: &Module) -> Context {
         command_id: command.id,
         writable: Arc::new(module.manifest().tables.keys().cloned().collect::<BTreeSet<_>>()),
         limits: Limits::default(),
+        chain: Chain::default(),
     }
 }
 

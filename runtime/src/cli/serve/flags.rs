@@ -37,6 +37,18 @@ pub(super) struct Limits {
     /// Bytes of those commands, 1MiB to 4GiB [default: 64MiB].
     #[arg(long, value_name = "BYTES")]
     inbox_bytes_max: Option<String>,
+    /// How many commands may follow from one another through reactions and timers that
+    /// are due at once, 1 to 10000; what goes on beyond it feeds itself [default: 64].
+    #[arg(long, value_name = "N")]
+    chain_depth: Option<String>,
+    /// How often a reaction tries an event again before it becomes a dead letter, 0 to
+    /// 20 [default: 3].
+    #[arg(long, value_name = "N")]
+    reaction_retries: Option<String>,
+    /// How long it waits before the first of these attempts, 1ms to 1h; four times
+    /// longer before each further one, 5 minutes at most [default: 100ms].
+    #[arg(long, value_name = "TIME")]
+    reaction_pause: Option<String>,
     /// How long ids are remembered, 1h to 720h: so long can a command be sent again
     /// [default: 24h].
     #[arg(long, value_name = "TIME")]
@@ -94,6 +106,9 @@ impl Limits {
             (key::COMMAND_MEMORY_MAX, &self.command_memory_max),
             (key::UPLOAD_MAX, &self.upload_max),
             (key::INBOX_MAX, &self.inbox_max),
+            (key::CHAIN_DEPTH, &self.chain_depth),
+            (key::REACTION_RETRIES, &self.reaction_retries),
+            (key::REACTION_PAUSE, &self.reaction_pause),
             (key::INBOX_BYTES_MAX, &self.inbox_bytes_max),
             (key::WINDOW, &self.window),
             (key::HELD_BYTES_MAX, &self.held_bytes_max),

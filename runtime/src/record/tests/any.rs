@@ -37,6 +37,9 @@ fn any_entry() -> impl Strategy<Value = Entry> {
         1 => any_name().prop_map(|module| Act::Remove { module }),
         1 => any_name().prop_map(|table| Act::DropTable { table }),
         1 => any_sequence().prop_map(|sequence| Act::Erase { sequence }),
+        1 => (any::<u64>(), any_command())
+            .prop_map(|(at_ms, command)| Act::Schedule(Schedule { at_ms, command })),
+        1 => any_id().prop_map(|timer| Act::Cancel { timer }),
         1 => (any_text(), any::<u64>(), any::<u64>()).prop_map(|(worker, from, to)| {
             Act::Advance { worker, from: Position(from), to: Position(to) }
         }),

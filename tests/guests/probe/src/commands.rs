@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use chancery_sdk::{NewEvent, Rejection, Transaction};
+use chancery_sdk::{NewCommand, NewEvent, Rejection, Transaction};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -154,4 +154,50 @@ pub(crate) struct Calls {}
 pub(crate) fn calls(_: &mut Transaction, Calls {}: Calls) -> Result<u64> {
     static CALLS: AtomicU64 = AtomicU64::new(0);
     Ok(CALLS.fetch_add(1, Ordering::Relaxed) + 1)
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct Schedule {
+    /// How far ahead of this command, in milliseconds; may be in the past.
+    pub(crate) in_ms: i64,
+    pub(crate) command: String,
+    pub(crate) input: Value,
+    /// Whether to reject after that.
+    #[serde(default)]
+    pub(crate) reject: bool,
+}
+
+/// The timer's id.
+pub(crate) fn schedule(tx: &mut Transaction, input: Schedule) -> Result<String> {
+    let at_ms = tx.time_ms().saturating_add_signed(input.in_ms);
+    let id = tx.schedule(at_ms, &NewCommand::new(input.command, &input.input));
+    match input.reject {
+        false => Ok(id),
+        true => Err(Rejection::new("changed-its-mind", "nothing is scheduled")),
+    }
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct CancelTimer {
+    pub(crate) id: String,
+}
+
+/// Whether there was such a timer.
+pub(crate) fn cancel_timer(tx: &mut Transaction, input: CancelTimer) -> Result<bool> {
+    Ok(tx.cancel_timer(&input.id))
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct Chain {
+    /// How far ahead the next link is, in milliseconds.
+    pub(crate) in_ms: u64,
+}
+
+/// Counts the links of a chain that never ends by itself.
+pub(crate) fn chain(tx: &mut Transaction, input: Chain) -> Result<i64> {
+    let links = COUNTERS.get(tx, "links").unwrap_or(0) + 1;
+    COUNTERS.put(tx, "links", &links);
+    let next = NewCommand::new("chain", &json!({ "in_ms": input.in_ms }));
+    tx.schedule(tx.time_ms() + input.in_ms, &next);
+    Ok(links)
 }

@@ -60,6 +60,12 @@ app! {
         commands::new_ids,
         /// How often this instance of the module has executed this command.
         commands::calls,
+        /// Has a command submitted later.
+        commands::schedule,
+        /// Takes that back.
+        commands::cancel_timer,
+        /// Has itself submitted again, without end.
+        commands::chain,
     }
 }
 

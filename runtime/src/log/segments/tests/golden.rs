@@ -164,6 +164,8 @@ fn told_entry(entry: &Entry) -> String {
         Act::Erase { sequence } => format!("erase {sequence}"),
         Act::Advance { worker, from, to } => format!("advance {worker} from {from} to {to}"),
         Act::Projection { name, what } => format!("{what:?} {name}").to_lowercase(),
+        Act::Schedule(schedule) => format!("schedule {} {:?}", schedule.at_ms, schedule.command),
+        Act::Cancel { timer } => format!("cancel {timer}"),
     };
     let Entry { sequence, id, time_ms, erased, .. } = entry;
     format!("entry {sequence}, id {id}, time {time_ms}, erased {erased}, {act}")

@@ -1,0 +1,82 @@
+//! What a reaction has left behind, as far as it decides what comes next.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::lane::reactions::{LetterState, letters, letters_in, letters_of};
+use crate::state::State;
+use crate::value::{Position, Sequence, StoredEvent};
+
+/// The letters of one reaction.
+#[derive(Debug, Default)]
+pub(super) struct Letters {
+    /// The state they were read from; none before.
+    as_of: Option<Sequence>,
+    subjects: BTreeSet<Arc<str>>,
+    ready: Vec<Position>,
+    waiting: usize,
+    dead: usize,
+}
+
+impl Letters {
+    /// Reads them again if they have changed.
+    pub(super) fn refresh(&mut self, state: &State, reaction: &str) {
+        let range = letters_of(reaction);
+        let table = state.table(letters().as_str());
+        let is_known = |as_of| table.is_none_or(|table| !table.changed_since(&range, as_of));
+        if self.as_of.is_some_and(is_known) {
+            return;
+        }
+        *self = Self { as_of: Some(state.sequence()), ..Self::default() };
+        for (_, _, position, letter) in letters_in(state, &range) {
+            let is_first = match &letter.subject {
+                Some(subject) => self.subjects.insert(Arc::clone(subject)),
+                None => true,
+            };
+            match letter.state {
+                LetterState::Dead => self.dead += 1,
+                LetterState::Retry => self.dead += 1,
+                LetterState::Waiting => self.waiting += 1,
+            }
+            if is_first && letter.state != LetterState::Dead {
+                self.ready.push(position);
+            }
+        }
+    }
+
+    /// Has them read again.
+    pub(super) fn forget(&mut self) {
+        self.as_of = None;
+    }
+
+    /// Notes one that is about to be.
+    pub(super) fn add(&mut self, event: &StoredEvent, state: LetterState) {
+        if let Some(subject) = &event.subject {
+            self.subjects.insert(Arc::clone(subject));
+        }
+        match state {
+            LetterState::Waiting => self.waiting += 1,
+            LetterState::Dead | LetterState::Retry => self.dead += 1,
+        }
+    }
+
+    /// Whether events about a subject have to wait.
+    pub(super) fn blocks(&self, subject: &str) -> bool {
+        self.subjects.contains(subject)
+    }
+
+    /// Those that are to be tried, in order.
+    pub(super) fn ready(&self) -> &[Position] {
+        &self.ready
+    }
+
+    /// How many wait behind others.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// How many could not be handled.
+    pub(super) fn dead(&self) -> usize {
+        self.dead
+    }
+}

@@ -1,0 +1,388 @@
+//! Having reactions react: each in the order of events, some at a time.
+//!
+//! What a reaction came to enters the lane as one entry: the commands as timers that
+//! are due at once, and how far it has come ([`reactions`](crate::lane::reactions)). So
+//! each event is handled with effect exactly once, through any crash, and whatever is
+//! kept here may be lost: which attempts failed, and when the next is due.
+//!
+//! An event that fails is tried again, and those behind it wait. Then it is left behind
+//! as a dead letter; events about the same subject wait behind that, others go on.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::letters::Letters;
+use super::step::{Failed, Step};
+use super::{ReactionSettings, Trouble};
+use crate::catalog::Deployed;
+use crate::clock::Clock;
+use crate::engine::gates::Gates;
+use crate::events::{self, Filter, Limits};
+use crate::lane::reactions::{Cursor, LetterState, cursor, letter};
+use crate::lane::{Flight, Lane, Submission, Ticket};
+use crate::record::Act;
+use crate::snapshot::Snapshot;
+use crate::state::Order;
+use crate::value::{Hash, Name, Position, StoredEvent, Value, chain_of};
+use crate::worker::{self, Duty, Turn};
+
+/// Events of one step. Each step is an entry.
+const STEP_EVENTS: usize = 64;
+/// Events that are looked at for one step.
+const STEP_SCANNED: usize = 10_000;
+/// How long to wait when the lane, or the disk, takes nothing at the moment.
+const BUSY_WAIT: Duration = Duration::from_millis(50);
+/// Letters of one reaction that wait behind others; beyond it the reaction stops.
+pub(super) const WAITING_MAX: usize = 1_000;
+/// Dead letters of one reaction; beyond it the reaction stops.
+pub(super) const DEAD_MAX: usize = 10_000;
+
+/// When a reaction has something to do again, if nothing is published before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    After(Duration),
+    Idle,
+}
+
+/// Calls the reactions of an app.
+#[derive(Debug)]
+pub struct Reactor {
+    lane: Lane,
+    clock: Clock,
+    gates: Arc<Gates>,
+    settings: ReactionSettings,
+    /// Held while reactions run: one at a time.
+    courses: Mutex<BTreeMap<Name, Course>>,
+    /// Held for a moment.
+    troubles: Mutex<BTreeMap<Name, Trouble>>,
+}
+
+/// What is known of a reaction that can be found out again.
+#[derive(Debug, Default)]
+struct Course {
+    /// The version that what follows is about.
+    hash: Option<Hash>,
+    /// The last event of which it is known that nothing is to be done with it.
+    seen: Position,
+    flight: Option<Arc<Flight>>,
+    letters: Letters,
+    tried: BTreeMap<Position, Tried>,
+    /// What keeps it from going on.
+    trouble: Option<Trouble>,
+}
+
+/// Attempts at an event that failed.
+#[derive(Debug)]
+struct Tried {
+    attempts: u32,
+    first_ms: u64,
+    /// By the clock that only goes on.
+    again_at: Duration,
+}
+
+impl Reactor {
+    pub(in crate::engine) fn new(
+        lane: Lane,
+        clock: Clock,
+        gates: Arc<Gates>,
+        settings: ReactionSettings,
+    ) -> Self {
+        let (courses, troubles) = (Mutex::default(), Mutex::default());
+        Self { lane, clock, gates, settings, courses, troubles }
+    }
+
+    /// Handles some events of each reaction, and says when to come again, unless
+    /// something is published before; none if nothing is to be done until then. Runs
+    /// handlers: the calling thread has to have a stack of 4 MiB or more.
+    pub fn react(&self) -> Option<Duration> {
+        let mut courses = self.courses.lock().unwrap_or_else(PoisonError::into_inner);
+        let catalog = Arc::clone(&self.lane.snapshots().current().catalog);
+        courses.retain(|name, _| catalog.reaction(name.as_str()).is_some());
+        self.troubles().retain(|name, _| catalog.reaction(name.as_str()).is_some());
+        let mut soonest = None;
+        for (name, _) in catalog.reactions() {
+            let course = courses.entry(name.clone()).or_default();
+            let next = self.step(name, course);
+            match course.trouble.clone() {
+                Some(trouble) => drop(self.troubles().insert(name.clone(), trouble)),
+                None => drop(self.troubles().remove(name)),
+            }
+            if let Next::After(wait) = next {
+                soonest = Some(soonest.map_or(wait, |soonest: Duration| soonest.min(wait)));
+            }
+        }
+        soonest
+    }
+
+    /// What keeps a reaction from going on.
+    pub(super) fn trouble(&self, reaction: &Name) -> Option<Trouble> {
+        self.troubles().get(reaction).cloned()
+    }
+
+    fn troubles(&self) -> MutexGuard<'_, BTreeMap<Name, Trouble>> {
+        self.troubles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn step(&self, name: &Name, course: &mut Course) -> Next {
+        if course.flight.as_ref().is_some_and(|flight| flight.answer().is_none()) {
+            return Next::Idle;
+        }
+        course.flight = None;
+        // After the answer: what was answered is in it.
+        let snapshot = self.lane.snapshots().current();
+        let deployed = snapshot.catalog.reaction(name.as_str());
+        let found = cursor(&snapshot.state, name.as_str());
+        let (Some(deployed), Some((cursor, row))) = (deployed, found) else {
+            return Next::Idle;
+        };
+        if course.hash != Some(deployed.hash()) {
+            // Another version may be on other events.
+            *course = Course { hash: Some(deployed.hash()), ..Course::default() };
+        }
+        course.letters.refresh(&snapshot.state, name.as_str());
+        course.trouble = None;
+        let mut next = Next::Idle;
+        let at = At { name, snapshot: &snapshot, deployed, cursor: &cursor, row: &row };
+        for position in course.letters.ready().to_vec() {
+            match self.letter(&at, course, position) {
+                // One at a time: what it is followed by is ready only then.
+                done @ Next::After(Duration::ZERO) => return done,
+                later => next = next.or(later),
+            }
+        }
+        next.or(self.events(&at, course))
+    }
+
+    /// Handles the events behind the cursor.
+    fn events(&self, at: &At<'_>, course: &mut Course) -> Next {
+        let Some(reaction) = at.deployed.manifest().reactions.get(at.name) else {
+            return Next::Idle;
+        };
+        let from = Position(at.cursor.position.max(course.seen).0 + 1);
+        let filter = Filter { types: reaction.on.clone(), subject: None };
+        let limits = Limits { scanned: STEP_SCANNED, ..Limits::of(STEP_EVENTS) };
+        let page = match self.lane.events().page(from, Order::Ascending, &filter, limits) {
+            Ok(page) => page,
+            Err(error) => return self.unreadable(at.name, &error),
+        };
+        let mut step = Step::new(&self.lane, at.snapshot);
+        let mut next = page.next.map_or(Next::Idle, |_| Next::After(Duration::ZERO));
+        for event in &page.events {
+            if step.is_full() {
+                next = Next::After(Duration::ZERO);
+                break;
+            }
+            if let Err(later) = self.event(at, course, &mut step, event) {
+                next = later;
+                break;
+            }
+            step.to = event.position;
+        }
+        if step.to > Position(0) {
+            let to = step.to;
+            step.advance(at.name, at.cursor, at.row, to);
+            return self.submit(at.name, course, step, at.cursor.position, to);
+        }
+        if page.events.is_empty() {
+            course.seen = page.next.map_or(page.at, |next| Position(next.0.saturating_sub(1)));
+        }
+        next
+    }
+
+    /// Adds what comes of one event; or when to try again, with nothing added.
+    fn event(
+        &self,
+        at: &At<'_>,
+        course: &mut Course,
+        step: &mut Step<'_>,
+        event: &StoredEventRef,
+    ) -> Result<(), Next> {
+        let subject = event.subject.as_ref();
+        if subject.is_some_and(|subject| course.letters.blocks(subject)) {
+            if course.letters.waiting() >= WAITING_MAX {
+                return Err(course.parked(event, "too many events wait behind dead letters"));
+            }
+            let now_ms = self.clock.wall_ms();
+            step.wait(at.name, event, now_ms);
+            course.letters.add(event, LetterState::Waiting);
+            return Ok(());
+        }
+        let Err(failed) = self.attempt(at, course, step, event)? else {
+            course.tried.remove(&event.position);
+            return Ok(());
+        };
+        if course.letters.dead() >= DEAD_MAX {
+            return Err(course.parked(event, "it has too many dead letters"));
+        }
+        self.bury(at, course, step, event, &failed, 0);
+        Ok(())
+    }
+
+    /// Handles a letter whose turn has come.
+    fn letter(&self, at: &At<'_>, course: &mut Course, position: Position) -> Next {
+        let Some((letter, row)) = letter(&at.snapshot.state, at.name, position) else {
+            return Next::Idle;
+        };
+        let event = match self.lane.events().event(position) {
+            Ok(event) => event,
+            Err(error) => return self.unreadable(at.name, &error),
+        };
+        let mut step = Step::new(&self.lane, at.snapshot);
+        let Some(event) = event else {
+            step.gone(at.name, position, &letter, &row);
+            return self.submit(at.name, course, step, position, position);
+        };
+        match self.attempt(at, course, &mut step, &event) {
+            Err(later) => return later,
+            Ok(Ok(())) => {
+                course.tried.remove(&position);
+                step.handled(at.name, position, &row);
+            }
+            Ok(Err(failed)) => {
+                self.bury(at, course, &mut step, &event, &failed, letter.attempts);
+                step.expect_letter(at.name, position, &row);
+            }
+        }
+        self.submit(at.name, course, step, position, position)
+    }
+
+    /// Has the reaction handle an event: what it came to is in the step, or why it is
+    /// not to be tried again. The error is when to try again.
+    fn attempt(
+        &self,
+        at: &At<'_>,
+        course: &mut Course,
+        step: &mut Step<'_>,
+        event: &StoredEventRef,
+    ) -> Result<Result<(), Failed>, Next> {
+        let now = self.clock.elapsed();
+        let before = course.tried.get(&event.position);
+        if let Some(tried) = before.filter(|tried| tried.again_at > now) {
+            let wait = tried.again_at.saturating_sub(now);
+            let attempts = tried.attempts;
+            course.trouble = Some(Trouble::retrying(event.position, attempts));
+            return Err(Next::After(wait));
+        }
+        match step.react(at.name, at.deployed, event) {
+            Ok(()) => Ok(Ok(())),
+            Err(Failed::Host(reason)) => {
+                tracing::warn!(reaction = %at.name, reason, "cannot react; trying again");
+                Err(Next::After(BUSY_WAIT))
+            }
+            Err(failed) => {
+                let attempts = before.map_or(0, |tried| tried.attempts) + 1;
+                let first_ms = before.map_or_else(|| self.clock.wall_ms(), |tried| tried.first_ms);
+                let wait = self.settings.pause(attempts);
+                let tried = Tried { attempts, first_ms, again_at: now + wait };
+                course.tried.insert(event.position, tried);
+                if failed.is_permanent() || attempts > self.settings.retries {
+                    return Ok(Err(failed));
+                }
+                course.trouble = Some(Trouble::retrying(event.position, attempts));
+                Err(Next::After(wait))
+            }
+        }
+    }
+
+    /// Leaves an event behind as a dead letter.
+    fn bury(
+        &self,
+        at: &At<'_>,
+        course: &mut Course,
+        step: &mut Step<'_>,
+        event: &StoredEventRef,
+        failed: &Failed,
+        attempts_before: u32,
+    ) {
+        let now_ms = self.clock.wall_ms();
+        let tried = course.tried.remove(&event.position);
+        let first_ms = tried.as_ref().map_or(now_ms, |tried| tried.first_ms);
+        let attempts = attempts_before + tried.map_or(1, |tried| tried.attempts);
+        let (reaction, position) = (at.name, event.position);
+        let (code, message) = failed.said();
+        tracing::warn!(%reaction, %position, %code, %message, "a dead letter");
+        step.bury(at.name, event, failed, attempts, first_ms, now_ms);
+        course.letters.add(event, LetterState::Dead);
+    }
+
+    fn submit(
+        &self,
+        name: &Name,
+        course: &mut Course,
+        step: Step<'_>,
+        from: Position,
+        to: Position,
+    ) -> Next {
+        if step.has_no_room() || self.gates.room.check().is_err() {
+            course.letters.forget();
+            return Next::After(BUSY_WAIT);
+        }
+        let id = Uuid::now_v7();
+        let submitted = self.lane.submit(Submission {
+            id,
+            windowed: false,
+            fingerprint: Hash::of(id.as_bytes()),
+            act: Act::Advance { worker: format!("reaction/{name}").into(), from, to },
+            admitted: None,
+            keep: None,
+            prepared: Some(step.finish()),
+        });
+        // What was noted of letters is so only when the entry is executed.
+        course.letters.forget();
+        match submitted {
+            Ok(Ticket::Flying { flight, .. }) => {
+                course.flight = Some(flight);
+                Next::After(Duration::ZERO)
+            }
+            Ok(Ticket::Settled(_)) | Err(_) => Next::After(BUSY_WAIT),
+        }
+    }
+
+    fn unreadable(&self, name: &Name, error: &events::Error) -> Next {
+        let error = chain_of(error);
+        tracing::error!(reaction = %name, error, "events cannot be read; trying again");
+        Next::After(Duration::from_secs(1))
+    }
+}
+
+impl Duty for Arc<Reactor> {
+    fn is_wanted(&self, snapshot: &Snapshot) -> bool {
+        snapshot.catalog.reactions().next().is_some()
+    }
+
+    fn attend(&mut self, _: &Turn<'_>) -> worker::Next {
+        self.react().map_or(worker::Next::Idle, worker::Next::After)
+    }
+}
+
+/// Where a reaction is.
+struct At<'a> {
+    name: &'a Name,
+    snapshot: &'a Snapshot,
+    deployed: &'a Deployed,
+    cursor: &'a Cursor,
+    row: &'a Value,
+}
+
+type StoredEventRef = Arc<StoredEvent>;
+
+impl Course {
+    /// Stands still before an event, until something changes.
+    fn parked(&mut self, event: &StoredEvent, why: &str) -> Next {
+        self.trouble = Some(Trouble::parked(event.position, why));
+        Next::Idle
+    }
+}
+
+impl Next {
+    /// The sooner of two.
+    fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::After(one), Self::After(other)) => Self::After(one.min(other)),
+            (Self::Idle, next) | (next, Self::Idle) => next,
+        }
+    }
+}
