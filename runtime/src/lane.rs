@@ -44,8 +44,6 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use uuid::Uuid;
-
 pub use advance::{Expected, Prepared};
 pub use error::Error;
 pub use execute::try_command;
@@ -58,7 +56,7 @@ use crate::checkpoint::Checkpoint;
 use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::events::Events;
-use crate::ids::{Floor, Seen, time_of};
+use crate::ids::Floor;
 use crate::index::Index;
 use crate::log::{Start, Storage, Tail, Upkeep};
 use crate::modules::Modules;

@@ -81,6 +81,7 @@ fn deployment(rig: &LaneRig) -> (Hash, Submission) {
         act: Act::Deploy(Deploy { module: name("probe"), hash }),
         admitted: None,
         keep: Some(rig.lane.modules().load(hash).expect("loaded")),
+        prepared: None,
     };
     (hash, submission)
 }

@@ -141,7 +141,7 @@ impl App {
             };
             let prepared = prepared(key.clone(), row, consumer.as_ref().map(Consumer::row));
             let act = Act::Advance { worker: format!("consumer/{name}").into(), from, to };
-            let receipt = self.enter_prepared(act, prepared).await?;
+            let receipt = self.enter_with(act, None, Some(prepared)).await?;
             match receipt.outcome.as_ref().map(|outcome| &outcome.verdict) {
                 Some(Verdict::Succeeded(_)) => return Ok(consumer),
                 // Somebody else was first, or the log was opened again.

@@ -145,15 +145,6 @@ impl App {
         self.enter_with(act, keep, None).await
     }
 
-    /// The same, with what it changes.
-    pub(super) async fn enter_prepared(
-        &self,
-        act: Act,
-        prepared: Prepared,
-    ) -> Result<Receipt, Error> {
-        self.enter_with(act, None, Some(prepared)).await
-    }
-
     /// As [`App::enter`], with what it changes.
     pub(super) async fn enter_with(
         &self,

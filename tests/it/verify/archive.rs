@@ -181,6 +181,7 @@ fn an_older_copy_with_erased_events_is_noted_and_an_erasure_that_nobody_asked_fo
             act: chancery::record::Act::Erase { sequence },
             admitted: None,
             keep: None,
+            prepared: None,
         };
         rig.app.lane().submit(submission).expect("a place");
         while rig.sequence() < rig.app.lane().last_sequence().0 {

@@ -141,8 +141,15 @@ async fn indexed(gate: &Arc<Gate>, data: &Path) -> (Arc<Engine>, Uuid) {
         // What it comes to does not matter.
         let act = Act::Remove { module: "nothing".parse().unwrap() };
         let fingerprint = Hash::of(id.as_bytes());
-        let submission =
-            Submission { id: *id, windowed: false, fingerprint, act, admitted: None, keep: None };
+        let submission = Submission {
+            id: *id,
+            windowed: false,
+            fingerprint,
+            act,
+            admitted: None,
+            keep: None,
+            prepared: None,
+        };
         app.lane().submit(submission).unwrap();
     }
     app.snapshots().wait_for(app.lane().last_sequence()).await;
