@@ -58,7 +58,7 @@ use crate::disk::Disk;
 use crate::events::Events;
 use crate::ids::Floor;
 use crate::index::Index;
-use crate::log::{Start, Storage, Tail, Upkeep};
+use crate::log::{Start, Storage, Upkeep};
 use crate::modules::Modules;
 use crate::receipts::{self, Receipt, Receipts};
 use crate::record::Attempt;
@@ -69,7 +69,7 @@ use crate::value::{Name, Sequence};
 use committer::Committer;
 use executor::{Executor, Progress};
 use inbox::{End, Inbox, Phase};
-use opening::{Kept, open_events, open_index};
+use opening::{Kept, first_floor, open_events, open_index};
 use poison::Slot;
 use told::Told;
 
@@ -388,17 +388,6 @@ impl Shared {
         (progress.finished_bytes, progress.unshared_bytes) = (0, 0);
         drop(progress);
         self.work.notify_all();
-    }
-}
-
-fn first_floor(settings: &Settings, clock: &Clock, recovered: &Recovered) -> Floor {
-    let recorded = recovered.floor_ms;
-    if recovered.tail == Tail::START {
-        return Floor::new(clock, settings.window);
-    }
-    match settings.clock_confirmed {
-        true => Floor::confirmed(clock, settings.window, recorded),
-        false => Floor::resume(clock, settings.window, recorded, recovered.time_ms),
     }
 }
 

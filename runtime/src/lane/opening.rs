@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Error, Parts};
+use super::{Error, Parts, Settings};
 use crate::archive::Archive;
+use crate::clock::Clock;
 use crate::events;
+use crate::ids::Floor;
 use crate::index::Index;
 use crate::index::postings::Postings;
-use crate::log::Start;
+use crate::log::{Start, Tail};
 use crate::recovery::Recovered;
 use crate::value::Sequence;
 
@@ -53,4 +55,16 @@ pub(super) fn open_events(
     let last = recovered.places.last();
     events::fill(&postings, archive.as_deref(), &mut *recovered.log, upto, last).map_err(failed)?;
     Ok((archive, postings))
+}
+
+/// Which ids are too old, as far as can be told before anything is accepted.
+pub(super) fn first_floor(settings: &Settings, clock: &Clock, recovered: &Recovered) -> Floor {
+    let recorded = recovered.floor_ms;
+    if recovered.tail == Tail::START {
+        return Floor::new(clock, settings.window);
+    }
+    match settings.clock_confirmed {
+        true => Floor::confirmed(clock, settings.window, recorded),
+        false => Floor::resume(clock, settings.window, recorded, recovered.time_ms),
+    }
 }

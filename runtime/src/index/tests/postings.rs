@@ -1,7 +1,6 @@
 //! Postings against a plain set of rows: added, merged, forgotten, opened again,
 //! damaged.
 
-use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -45,15 +44,17 @@ fn position_of(sequence: u64) -> u64 {
 
 /// Every answer is right, as far as there is one.
 fn check(postings: &Postings, known: u64, random: &mut Random) -> Result<(), Error> {
-    let last_event = rows(1, known).len() as u64 / 3 * 2;
+    let last_event = 2 * (known - known / 3);
     let wanted = 1 + random.next() % (last_event + 3);
     let has = random.next() % TERMS;
-    let all: BTreeSet<u64> = (1..=last_event).filter(|p| p * p % TERMS == has).collect();
+    let has_it = |position: &u64| position * position % TERMS == has;
     let at_most = 1 + random.below(300);
     let found = postings.numbers(term(has), wanted, Order::Ascending, at_most)?;
-    assert_eq!(found, all.range(wanted..).take(at_most).copied().collect::<Vec<_>>());
+    let all = (wanted..=last_event).filter(has_it).take(at_most);
+    assert_eq!(found, all.collect::<Vec<_>>());
     let found = postings.numbers(term(has), wanted, Order::Descending, at_most)?;
-    assert_eq!(found, all.range(..=wanted).rev().take(at_most).copied().collect::<Vec<_>>());
+    let all = (1..=wanted.min(last_event)).rev().filter(has_it).take(at_most);
+    assert_eq!(found, all.collect::<Vec<_>>());
     let entry = postings.entry_of(Position(wanted.min(last_event)))?;
     let expected = (1..=known).rev().filter(|sequence| sequence % 3 != 0);
     let expected = expected.map(|n| (position_of(n), n)).find(|(first, _)| *first <= wanted);
@@ -65,10 +66,10 @@ fn check(postings: &Postings, known: u64, random: &mut Random) -> Result<(), Err
 #[test]
 fn postings_answer_as_a_set_would() {
     let mut random = Random::from_env("postings");
-    for _ in 0..20 {
+    for _ in 0..4 {
         let disk: Arc<Machine> = Arc::default();
         let (mut postings, mut known) = (open(&disk).postings, 0);
-        for _ in 0..30 {
+        for _ in 0..16 {
             match random.below(4) {
                 0 | 1 => {
                     let last = known + 1 + random.next() % 600;
@@ -85,13 +86,15 @@ fn postings_answer_as_a_set_would() {
                 }
             }
             assert_eq!(postings.covered().1, Sequence(known));
-            for _ in 0..10 {
+            for _ in 0..5 {
                 check(&postings, known, &mut random).unwrap();
             }
         }
         assert!(postings.check(&mut |_| ControlFlow::Continue(())).is_empty());
-        let gap = postings.add(Sequence(known + 2), Sequence(known + 2), Vec::new());
-        assert!(matches!(gap, Err(Error::NotNext { .. })));
+        if known > 0 {
+            let gap = postings.add(Sequence(known + 2), Sequence(known + 2), Vec::new());
+            assert!(matches!(gap, Err(Error::NotNext { .. })));
+        }
     }
 }
 
@@ -99,17 +102,17 @@ fn postings_answer_as_a_set_would() {
 fn i11_a_flipped_bit_in_postings_is_refused_and_never_a_miss() {
     let mut random = Random::from_env("flipped postings");
     let whole: Arc<Machine> = Arc::default();
-    open(&whole).postings.add(Sequence(1), Sequence(9_000), rows(1, 9_000)).unwrap();
+    open(&whole).postings.add(Sequence(1), Sequence(2_000), rows(1, 2_000)).unwrap();
     let path = whole.names().remove(0);
-    for _ in 0..100 {
+    for _ in 0..20 {
         let disk = whole.copy();
         let running = open(&disk).postings;
         disk.alter(&path, |bytes| {
             let bit = random.below(bytes.len() * 8);
             bytes[bit / 8] ^= 1 << (bit % 8);
         });
-        for _ in 0..20 {
-            if let Err(error) = check(&running, 9_000, &mut random) {
+        for _ in 0..8 {
+            if let Err(error) = check(&running, 2_000, &mut random) {
                 assert!(matches!(error, Error::Damaged { .. }), "{error}");
             }
         }
@@ -118,8 +121,8 @@ fn i11_a_flipped_bit_in_postings_is_refused_and_never_a_miss() {
         let found = opened.postings.check(&mut |_| ControlFlow::Continue(()));
         assert!(opened.set_aside.len() + found.len() == 1);
         // Written anew from what the log says, it answers again.
-        running.replace(&path, rows(1, 9_000)).unwrap();
-        check(&running, 9_000, &mut random).unwrap();
+        running.replace(&path, rows(1, 2_000)).unwrap();
+        check(&running, 2_000, &mut random).unwrap();
     }
 }
 
@@ -127,18 +130,17 @@ fn i11_a_flipped_bit_in_postings_is_refused_and_never_a_miss() {
 fn postings_of_what_is_gone_are_dropped_and_the_rest_stays() {
     let disk: Arc<Machine> = Arc::default();
     let postings = open(&disk).postings;
-    // Each ten times the one before, so that none are merged.
-    for (first, last) in [(1, 9_000), (9_001, 9_900), (9_901, 9_990)] {
+    for (first, last) in [(1, 2_000), (2_001, 2_200), (2_201, 2_220)] {
         postings.add(Sequence(first), Sequence(last), rows(first, last)).unwrap();
     }
-    postings.forget(Sequence(9_500)).unwrap();
-    for postings in [postings, open(&disk).postings] {
-        assert_eq!(postings.covered(), (Sequence(9_001), Sequence(9_990)));
-        let entry = postings.entry_of(Position(position_of(9_500))).unwrap();
-        assert_eq!(entry, Some(Sequence(9_500)));
-        postings.forget(Sequence(20_000)).unwrap();
-        assert_eq!(postings.covered().1, Sequence(9_990), "the last says where it ends");
+    postings.forget(Sequence(2_100)).unwrap();
+    for postings in [&postings, &open(&disk).postings] {
+        assert_eq!(postings.covered(), (Sequence(2_001), Sequence(2_220)));
+        let entry = postings.entry_of(Position(position_of(2_102))).unwrap();
+        assert_eq!(entry, Some(Sequence(2_102)));
     }
+    postings.forget(Sequence(20_000)).unwrap();
+    assert_eq!(postings.covered(), (Sequence(2_201), Sequence(2_220)), "where it ends is told");
     let other = crate::value::History(uuid::Uuid::from_u128(9));
     let opened = Postings::open(disk, Path::new(DIRECTORY), other).unwrap();
     assert_eq!(opened.set_aside.len(), 1);
