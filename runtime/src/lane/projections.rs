@@ -26,6 +26,17 @@ use crate::value::{
     ChangeSet, Lifecycle, Name, Position, StoredEvent, TableChanges, Value, chain_of,
 };
 
+/// How long the lane folds what is left of a build before it takes the next entry. What
+/// is left then is for the worker again.
+const TAIL_TIME_MAX: Duration = Duration::from_millis(20);
+
+/// What some events did to a build.
+struct Folded {
+    changes: ChangeSet,
+    /// Whether all of them are in it.
+    is_whole: bool,
+}
+
 impl Shared {
     /// Adds to an outcome what follows from it for the projections, and keeps its
     /// events for those that need them soon.
@@ -85,8 +96,8 @@ impl Shared {
             }
             let mut row = projecting.row.clone();
             let folded =
-                self.fold(executor, projecting, Which::Live, base, &mut row, entry, &events);
-            outcome.changes.join(folded?);
+                self.fold(executor, projecting, Which::Live, base, &mut row, entry, &events, None);
+            outcome.changes.join(folded?.changes);
             if row != projecting.row {
                 put_row(&mut outcome.changes, &projecting.name, &row)?;
             }
@@ -94,7 +105,8 @@ impl Shared {
         Ok(())
     }
 
-    /// Folds events into a build; if it cannot take one it is parked there, in its row.
+    /// Folds events into a build. If it cannot take one it is parked there, in its row;
+    /// if time is short, its row says how far it came.
     #[expect(clippy::too_many_arguments, reason = "what is folded, into what, and for whom")]
     fn fold<'a>(
         &self,
@@ -105,13 +117,27 @@ impl Shared {
         row: &mut ProjectionRow,
         entry: &Entry,
         events: impl IntoIterator<Item = &'a Arc<StoredEvent>>,
-    ) -> Result<ChangeSet, Stop> {
+        within: Option<Duration>,
+    ) -> Result<Folded, Stop> {
         let Some(mut fold) = Fold::new(projecting, which, base, self.settings.transaction) else {
-            return Ok(ChangeSet::default());
+            return Ok(Folded { changes: ChangeSet::default(), is_whole: false });
+        };
+        let (started, mut is_whole) = (self.clock.elapsed(), true);
+        let stop_before = |row: &mut ProjectionRow, event: &StoredEvent, why| {
+            if let Some(build) = row.build_mut(which) {
+                build.position = Some(Position(event.position.0.saturating_sub(1)));
+                build.parked = why;
+            }
         };
         for event in events {
             if !fold.is_on(&event.event_type) {
                 continue;
+            }
+            let spent = self.clock.elapsed().saturating_sub(started);
+            if within.is_some_and(|within| spent > within) {
+                stop_before(row, event, None);
+                is_whole = false;
+                break;
             }
             match fold.event(&mut executor.live, event) {
                 Ok(()) => {}
@@ -120,15 +146,13 @@ impl Shared {
                     let (app, name, position) = (&self.app, &projecting.name, event.position);
                     let (code, message) = (&failure.code, &failure.message);
                     tracing::warn!(%app, projection = %name, %position, %code, %message, "parked");
-                    if let Some(build) = row.build_mut(which) {
-                        build.position = Some(Position(event.position.0.saturating_sub(1)));
-                        build.parked = Some(parked(event, entry.time_ms, &failure));
-                    }
+                    stop_before(row, event, Some(parked(event, entry.time_ms, &failure)));
+                    is_whole = false;
                     break;
                 }
             }
         }
-        Ok(fold.into_changes())
+        Ok(Folded { changes: fold.into_changes(), is_whole })
     }
 
     /// Brings the builds of a projection to the end, if what is left is at hand, and
@@ -152,15 +176,17 @@ impl Shared {
             let Some(after) = unfinished else { continue };
             let Some(tail) = executor.tail.between(after, head.position()) else { continue };
             let tail: Vec<_> = tail.cloned().collect();
-            let folded = self.fold(executor, projecting, which, &head, &mut row, entry, &tail)?;
-            let is_parked = row.build(which).is_some_and(|build| build.parked.is_some());
-            if is_parked {
-                outcome.changes.join(folded);
+            let within = Some(TAIL_TIME_MAX);
+            let folded =
+                self.fold(executor, projecting, which, &head, &mut row, entry, &tail, within);
+            let Folded { changes, is_whole } = folded?;
+            if !is_whole {
+                outcome.changes.join(changes);
             } else if which == Which::Live {
-                outcome.changes.join(folded);
+                outcome.changes.join(changes);
                 row.live.iter_mut().for_each(|live| live.position = None);
             } else {
-                swap(projecting, folded, &mut row, &mut outcome.changes);
+                swap(projecting, changes, &mut row, &mut outcome.changes);
                 tracing::info!(app = %self.app, projection = %name, "built");
             }
         }
