@@ -18,6 +18,7 @@ pub mod growth;
 mod load;
 pub mod machine;
 pub mod point_query;
+pub mod projection;
 pub mod recovery;
 pub mod report;
 pub mod serve;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chancery_bench::machine::Machine;
 use chancery_bench::report::Report;
-use chancery_bench::{Plan, growth, point_query, recovery, serve, transfer};
+use chancery_bench::{Plan, growth, point_query, projection, recovery, serve, transfer};
 use clap::{Parser, Subcommand, ValueEnum};
 
 /// Measures Chancery beside what it cannot be faster than.
@@ -43,6 +43,9 @@ struct Arguments {
     /// Rows of the checkpoint for `--only recovery`.
     #[arg(long, default_value_t = 1_000_000)]
     rows: usize,
+    /// Events for `--only projection`.
+    #[arg(long, default_value_t = 1_000_000)]
+    events: usize,
     /// Where the data goes, and whose disk is synced.
     #[arg(long, default_value = "target")]
     data: PathBuf,
@@ -67,6 +70,7 @@ enum Subject {
     Transfer,
     Growth,
     Recovery,
+    Projection,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -99,8 +103,19 @@ fn main() -> anyhow::Result<()> {
     let growth = wanted(Subject::Growth).then(growth).transpose()?;
     let recovery = || recovery::run(&plan, arguments.replayed, arguments.rows);
     let recovery = wanted(Subject::Recovery).then(recovery).transpose()?;
+    let projection = || projection::run(&plan, arguments.events);
+    let projection = wanted(Subject::Projection).then(projection).transpose()?;
     let (rounds, turn_seconds) = (plan.rounds, plan.turn.as_secs_f64());
-    let report = Report { machine, rounds, turn_seconds, point_query, transfer, growth, recovery };
+    let report = Report {
+        machine,
+        rounds,
+        turn_seconds,
+        point_query,
+        transfer,
+        growth,
+        recovery,
+        projection,
+    };
     match arguments.json {
         true => println!("{}", serde_json::to_string_pretty(&report)?),
         false => print!("{report}"),

@@ -99,7 +99,7 @@ pub fn run(plan: &Plan, commands: usize, rows: usize) -> anyhow::Result<Recovery
     Ok(Recovery { empty_ms, commands, log_mib, replay_ms, rows, checkpoint_mib, write_ms, load_ms })
 }
 
-fn settings(data: &Path) -> Settings {
+pub(crate) fn settings(data: &Path) -> Settings {
     // No checkpoint but the one that is asked for.
     Settings { tended: false, ..Settings::new(data.to_owned()) }
 }
@@ -121,26 +121,26 @@ fn open_some_times(plan: &Plan, settings: &Settings) -> anyhow::Result<Spread> {
 }
 
 /// An engine with one app.
-struct Opened {
+pub(crate) struct Opened {
     engine: Engine,
-    app: Arc<App>,
+    pub(crate) app: Arc<App>,
 }
 
 impl Opened {
-    fn new(settings: &Settings) -> anyhow::Result<Self> {
+    pub(crate) fn new(settings: &Settings) -> anyhow::Result<Self> {
         let engine = Engine::open(settings.clone(), Clock::system())?;
         let (app, _) = engine.create(&"main".parse()?)?;
         Ok(Self { engine, app })
     }
 
-    async fn deploy(self) -> anyhow::Result<Self> {
+    pub(crate) async fn deploy(self) -> anyhow::Result<Self> {
         let module = Upload::Bytes(chancery_tests::guest("probe").into());
         self.app.deploy(&"probe".parse()?, module).await?;
         Ok(self)
     }
 
     /// Submits so many commands, many at one time.
-    async fn submit(
+    pub(crate) async fn submit(
         &self,
         number: usize,
         command: impl Fn(usize) -> (&'static str, Json),
@@ -165,7 +165,7 @@ impl Opened {
         Ok(())
     }
 
-    async fn succeed(&self, name: &str, input: &Json) -> anyhow::Result<()> {
+    pub(crate) async fn succeed(&self, name: &str, input: &Json) -> anyhow::Result<()> {
         let request = CommandRequest {
             id: CommandId::new(uuid::Uuid::now_v7())?,
             name: name.to_owned(),
@@ -186,7 +186,7 @@ impl Opened {
         Ok(())
     }
 
-    fn close(self) {
+    pub(crate) fn close(self) {
         self.engine.close(PATIENCE);
     }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::growth::Growth;
 use crate::machine::Machine;
 use crate::point_query::{PointQuery, Side};
+use crate::projection::Projection;
 use crate::recovery::Recovery;
 use crate::transfer::Transfer;
 
@@ -27,6 +28,8 @@ pub struct Report {
     pub growth: Option<Growth>,
     /// How long a start takes.
     pub recovery: Option<Recovery>,
+    /// How quickly a projection is built.
+    pub projection: Option<Projection>,
 }
 
 impl fmt::Display for Report {
@@ -55,8 +58,11 @@ impl fmt::Display for Report {
         if let Some(growth) = &self.growth {
             growth.fmt(f)?;
         }
-        match &self.recovery {
-            Some(recovery) => recovery.fmt(f),
+        if let Some(recovery) = &self.recovery {
+            recovery.fmt(f)?;
+        }
+        match &self.projection {
+            Some(projection) => projection.fmt(f),
             None => Ok(()),
         }
     }

@@ -18,6 +18,7 @@ mod dead_letters;
 mod deploy;
 mod erase;
 mod error;
+mod events;
 mod input;
 mod json;
 mod modules;
@@ -34,6 +35,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod trace;
 mod verify;
 mod version;
 
@@ -71,6 +73,7 @@ Examples:
   chancery command buy-product product=lamp
   chancery query stock-of product=lamp
   chancery commands --status rejected        what was refused, and why
+  chancery events --follow                   what happened, as it happens
   chancery backup                            a copy of the app `main`, while it runs
   chancery verify                            checks all files, while no server runs
 
@@ -120,11 +123,13 @@ enum Command {
     Command(command::Command),
     Commands(commands::Commands),
     Erase(erase::Erase),
+    Events(events::Events),
     Tables(tables::Tables),
     Timers(timers::Timers),
     Reactions(reactions::Reactions),
     DeadLetters(dead_letters::DeadLetters),
     Projections(projections::Projections),
+    Trace(trace::Trace),
     Backup(backup::Backup),
     Restore(restore::Restore),
     Verify(verify::Verify),
@@ -200,11 +205,13 @@ impl Cli {
             Command::Command(command) => command.run(&context(&mut layers)?, output),
             Command::Commands(commands) => commands.run(&context(&mut layers)?.client, output),
             Command::Erase(erase) => erase.run(&context(&mut layers)?.client, output),
+            Command::Events(events) => events.run(&context(&mut layers)?.client, output),
             Command::Tables(tables) => tables.run(&context(&mut layers)?.client, output),
             Command::Timers(timers) => timers.run(&context(&mut layers)?.client, output),
             Command::Reactions(it) => it.run(&context(&mut layers)?.client, output),
             Command::DeadLetters(it) => it.run(&context(&mut layers)?.client, output),
             Command::Projections(it) => it.run(&context(&mut layers)?.client, output),
+            Command::Trace(trace) => trace.run(&context(&mut layers)?.client, output),
             Command::Backup(backup) => backup.run(&context(&mut layers)?.client, output),
             Command::Restore(restore) => restore.run(&mut layers, app, output),
             Command::Verify(verify) => verify.run(&mut layers, app, output),

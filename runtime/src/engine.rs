@@ -19,6 +19,7 @@ mod reactions;
 mod room;
 mod table;
 mod timers;
+mod trace;
 mod upkeep;
 
 use std::io;
@@ -40,6 +41,7 @@ pub use query::{Answer, QueryRequest};
 pub use reactions::{ReactionInfo, ReactionList, ReactionSettings, Reactor, Trouble};
 pub use table::{PageOf, RowPage, TableInfo};
 pub use timers::{Pump, TimerPage};
+pub use trace::{Trace, TraceItem, Traced};
 
 use gates::Gates;
 use opening::{Apps, Opening};

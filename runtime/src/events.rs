@@ -339,6 +339,27 @@ impl Events {
         Ok(found.into_iter().map(Sequence).collect())
     }
 
+    /// The events of an entry whose receipt is not kept any more, as the archive has
+    /// them.
+    ///
+    /// # Errors
+    /// [`Error::Archive`].
+    pub fn of_entry(&self, sequence: Sequence) -> Result<Vec<Arc<StoredEvent>>, Error> {
+        let Some(archive) = &self.archive else { return Ok(Vec::new()) };
+        let before = Sequence(sequence.0.saturating_sub(1));
+        let (mut reading, mut found) = (Reading::new(self), Vec::new());
+        let (mut position, last) = (fill::after(archive, before)?, archive.last()?);
+        while position <= last {
+            let event = reading.event(position)?;
+            if event.sequence != sequence {
+                break;
+            }
+            found.push(event);
+            position = Position(position.0 + 1);
+        }
+        Ok(found)
+    }
+
     /// Moves what is in memory only to disk, and merges what is there.
     ///
     /// # Errors

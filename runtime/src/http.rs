@@ -33,6 +33,7 @@ mod tables;
 mod tests;
 mod timers;
 mod trace;
+mod trace_tree;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -153,13 +154,14 @@ pub fn router(engine: Arc<Engine>, settings: Settings, clock: Clock) -> Router {
                 .get(commands::show)
                 .delete(commands::erase),
         )
-        .route("/v1/apps/{app}/events", get(events::list))
-        .route("/v1/apps/{app}/events/{position}", get(events::show))
         .route("/v1/apps/{app}/projections", get(projections::list))
         .route("/v1/apps/{app}/projections/{projection}", get(projections::show))
         .route("/v1/apps/{app}/projections/{projection}/resume", post(projections::resume))
         .route("/v1/apps/{app}/projections/{projection}/skip", post(projections::skip))
         .route("/v1/apps/{app}/projections/{projection}/rebuild", post(projections::rebuild))
+        .route("/v1/apps/{app}/events", get(events::list))
+        .route("/v1/apps/{app}/events/{position}", get(events::show))
+        .route("/v1/apps/{app}/trace/{id}", get(trace_tree::show))
         .route("/v1/apps/{app}/tables", get(tables::list))
         .route("/v1/apps/{app}/tables/{table}", delete(tables::drop_table).get(tables::rows))
         .route("/v1/apps/{app}/tables/{table}/{*key}", get(tables::value))

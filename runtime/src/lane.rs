@@ -65,11 +65,10 @@ use crate::receipts::{self, Receipt, Receipts};
 use crate::record::Attempt;
 use crate::recovery::{self, Recovered};
 use crate::snapshot::{Budget, Reaper, Snapshot, Snapshots};
-use crate::state::State;
 use crate::transaction;
 use crate::value::{Name, Sequence, chain_of};
 use committer::Committer;
-use executor::{Executor, Finished};
+use executor::{Executor, Progress};
 use inbox::{End, Inbox, Phase};
 use opening::{Kept, open_events, open_index};
 use poison::Slot;
@@ -214,19 +213,6 @@ struct Shared {
     told: Told,
 }
 
-/// How far execution has come.
-#[derive(Debug)]
-struct Progress {
-    generation: u64,
-    /// The state after the last outcome, durable or not.
-    head: State,
-    catalog: Arc<Catalog>,
-    /// Outcomes that no round has taken.
-    finished: Vec<Finished>,
-    finished_bytes: usize,
-    unshared_bytes: u64,
-}
-
 impl Lane {
     /// Recovers an app and gets its lane ready. Entries without an outcome are
     /// executed at once.
@@ -353,12 +339,6 @@ impl Lane {
     #[must_use]
     pub fn health(&self) -> Health {
         self.0.inbox().health()
-    }
-
-    /// How many commands may follow from one another at once.
-    #[must_use]
-    pub fn chain_depth_max(&self) -> u32 {
-        self.0.settings.chain_depth_max
     }
 
     /// What one command may stage.
@@ -511,13 +491,6 @@ fn assemble(
         executor: Mutex::new(executor),
         committer: Mutex::new(committer),
         told: Told::default(),
-    }
-}
-
-impl Progress {
-    fn at(generation: u64, head: State, catalog: Arc<Catalog>) -> Self {
-        let finished = Vec::new();
-        Self { generation, head, catalog, finished, finished_bytes: 0, unshared_bytes: 0 }
     }
 }
 

@@ -6,6 +6,9 @@
 //! done, the tables have the same rows. Who does it, and what becomes of the rows, is
 //! not known here.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::thread;

@@ -165,6 +165,14 @@ impl Client {
     pub(super) fn send(&self, request: Request<'_>) -> Result<Answer, super::Error> {
         let change = request.change;
         let response = self.run(request).map_err(|error| self.no_answer(&error, change))?;
+        self.answer(response, change)
+    }
+
+    fn answer(
+        &self,
+        response: http::Response<ureq::Body>,
+        change: bool,
+    ) -> Result<Answer, super::Error> {
         let (parts, mut body) = response.into_parts();
         let body = body.with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
         let body = body.map_err(|error| self.no_answer(&error, change))?;
@@ -177,6 +185,26 @@ impl Client {
         match Problem::parse(&answer.body, status, retry_after) {
             Some(problem) => Err(super::Error::Problem(Box::new(problem))),
             None => Err(self.odd(&answer, &beginning(&answer.body)).into()),
+        }
+    }
+
+    /// Sends a request whose answer may go on for so long, and gives its body.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub(super) fn stream(
+        &self,
+        request: Request<'_>,
+        at_most: Duration,
+    ) -> Result<impl io::Read, super::Error> {
+        let request = request.patience(at_most);
+        let response = self.run(request).map_err(|error| self.no_answer(&error, false))?;
+        if response.status().is_success() {
+            return Ok(response.into_body().into_reader());
+        }
+        match self.answer(response, false) {
+            Ok(answer) => Err(self.odd(&answer, "it is no stream").into()),
+            Err(error) => Err(error),
         }
     }
 

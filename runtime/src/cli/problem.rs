@@ -76,6 +76,11 @@ struct Violation {
 }
 
 impl Problem {
+    /// Whether the same may be answered later.
+    pub(super) fn may_pass(&self) -> bool {
+        self.status >= 500 && self.retry != Some(Retry::No)
+    }
+
     /// Reads a problem; none if the body is not one.
     pub(super) fn parse(body: &[u8], status: u16, retry_after: Option<u64>) -> Option<Self> {
         let mut problem: Self = serde_json::from_slice(body).ok()?;

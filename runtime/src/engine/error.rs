@@ -179,6 +179,15 @@ pub enum Error {
         /// The last.
         last: Position,
     },
+    /// Nothing has this correlation.
+    #[error(
+        "nothing is known to have the correlation id `{id}`; it is the id of a command, or what its \
+         client gave as `correlation_id`"
+    )]
+    UnknownTrace {
+        /// What was asked for.
+        id: String,
+    },
     /// Events that are not kept any more.
     #[error("events after {asked} are not kept any more; the first that is kept is {first}")]
     EventsGone {

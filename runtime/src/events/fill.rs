@@ -97,7 +97,7 @@ fn from_archive(
 }
 
 /// Where in the archive the entries after this one begin.
-fn after(archive: &Archive, entry: Sequence) -> Result<Position, crate::archive::Error> {
+pub(super) fn after(archive: &Archive, entry: Sequence) -> Result<Position, crate::archive::Error> {
     let (mut low, mut high) = (archive.first(), Position(archive.last()?.0 + 1));
     while low < high {
         let middle = Position(low.0.midpoint(high.0));

@@ -105,6 +105,8 @@ codes! {
         "The table has no such key" "look at another key, or at a later sequence"
     UNKNOWN_EVENT: "unknown-event" NOT_FOUND No
         "There is no such event" "ask for one from `first` to `last`"
+    UNKNOWN_TRACE: "unknown-trace" NOT_FOUND No
+        "Nothing has this correlation id" "ask for the id of the command that began the chain, or its `correlation_id`"
     UNKNOWN_RECEIPT: "unknown-receipt" NOT_FOUND No
         "No command with this id is known" "submit the command if it has not been submitted"
     UNKNOWN_TIMER: "unknown-timer" NOT_FOUND No

@@ -16,7 +16,8 @@ use serde::Serialize;
 use tokio::task::spawn_blocking;
 
 use self::follow::{Follower, last_event};
-use self::shape::{CloudJson, StoredJson, line};
+pub(super) use self::shape::StoredJson;
+use self::shape::{CloudJson, line};
 use super::answer::{CHANCERY_HISTORY, insert_text, json};
 use super::at::{OfApp, Segments};
 use super::params::Params;

@@ -64,6 +64,7 @@ impl From<Error> for Problem {
             Error::UnknownEvent { first, last, .. } => {
                 Self::new(code::UNKNOWN_EVENT, detail).with("first", first.0).with("last", last.0)
             }
+            Error::UnknownTrace { .. } => Self::new(code::UNKNOWN_TRACE, detail),
             Error::EventsGone { first, .. } => {
                 Self::new(code::EVENTS_GONE, detail).with("first", first.0)
             }

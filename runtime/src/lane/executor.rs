@@ -48,6 +48,19 @@ pub(super) struct Executor {
     pub(super) tail: Tail,
 }
 
+/// How far execution has come.
+#[derive(Debug)]
+pub(super) struct Progress {
+    pub(super) generation: u64,
+    /// The state after the last outcome, durable or not.
+    pub(super) head: State,
+    pub(super) catalog: Arc<Catalog>,
+    /// Outcomes that no round has taken.
+    pub(super) finished: Vec<Finished>,
+    pub(super) finished_bytes: usize,
+    pub(super) unshared_bytes: u64,
+}
+
 /// An entry with its outcome.
 #[derive(Debug)]
 pub(super) struct Finished {
@@ -55,6 +68,13 @@ pub(super) struct Finished {
     pub(super) flight: Arc<Flight>,
     pub(super) outcome: Arc<Outcome>,
     pub(super) step: Step,
+}
+
+impl Progress {
+    pub(super) fn at(generation: u64, head: State, catalog: Arc<Catalog>) -> Self {
+        let finished = Vec::new();
+        Self { generation, head, catalog, finished, finished_bytes: 0, unshared_bytes: 0 }
+    }
 }
 
 impl Executor {

@@ -76,7 +76,11 @@ impl Shared {
         let events = events::stored(entry, outcome);
         for projecting in catalog.projecting() {
             let keeps_up = projecting.row.live.as_ref().is_some_and(|it| it.position.is_none());
-            if !keeps_up {
+            let declared = projecting.declared(Which::Live).filter(|_| keeps_up);
+            let is_wanted = |event: &Arc<StoredEvent>| {
+                declared.is_some_and(|declared| declared.is_on(&event.event_type))
+            };
+            if !events.iter().any(is_wanted) {
                 continue;
             }
             let mut row = projecting.row.clone();

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use chancery::checkpoint::AtOnce;
 use chancery::clock::Clock;
+use chancery::lane::Health;
 use chancery::record::Steer;
-use chancery_tests::disk::{SimDisk, Survival};
+use chancery_tests::disk::{Fault, SimDisk, Survival};
 use chancery_tests::{seed, times};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -147,7 +148,12 @@ fn rebuilt_tables_equal_those_that_were_kept_up_whenever_it_is_done() {
         let rounds = times("CHANCERY_REBUILDS", 6);
         let seed = seed();
         let mut random = StdRng::seed_from_u64(seed);
-        let mut rig = tallied(|settings| settings.lane.replace_instance_share = 0.1).await;
+        let mut disk = SimDisk::new();
+        let mut rig = tallied(|settings| {
+            settings.lane.replace_instance_share = 0.1;
+            settings.disk = Arc::new(disk.clone());
+        })
+        .await;
         let (mut version, mut n_commands) = (1, 0);
         for round in 0..rounds as u64 {
             let stop = AtomicBool::new(false);
@@ -174,8 +180,11 @@ fn rebuilt_tables_equal_those_that_were_kept_up_whenever_it_is_done() {
             if random.random_range(0..2) == 0 {
                 rig = match random.random_range(0..2) {
                     0 => rig.restart(),
-                    // Without an orderly end.
-                    _ => rig.open_again(|_| ()),
+                    _ => {
+                        disk = disk.crash(Survival::Mixed, &mut random);
+                        let disk = Arc::new(disk.clone());
+                        rig.open_again(|settings| settings.disk = disk)
+                    }
                 };
             }
             until(&rig, "live", is_live).await;
@@ -236,5 +245,39 @@ fn i1_i5_a_build_that_is_cut_off_at_any_step_is_completed() {
             note(&rig, "after the crash", 1).await;
             assert_eq!(rows(&rig).await, expected(&rig, version.into()), "at {position}");
         }
+    });
+}
+
+#[test]
+fn i5_a_build_goes_on_after_a_log_that_failed() {
+    block_on(async {
+        let rounds = times("CHANCERY_BUILD_FAULTS", 10);
+        let mut random = StdRng::seed_from_u64(seed());
+        let disk = SimDisk::new();
+        let rig = tallied(|settings| {
+            settings.disk = Arc::new(disk.clone());
+            settings.tended = false;
+            settings.lane.reopen_after = std::time::Duration::from_millis(10);
+        })
+        .await;
+        let many = json!({ "type": "item.added", "subject": "s", "data": 1, "times": 1_300 });
+        rig.command("note", many.clone()).await;
+        rig.command("note", many).await;
+        let mut failed = 0;
+        for _ in 0..rounds {
+            disk.fail(Fault::once(random.random_range(1..60)));
+            // It may not be logged, and nobody may know: then there is nothing to do.
+            drop(rig.app.steer("tally", Steer::Rebuild).await);
+            until(&rig, "live", is_live).await;
+            failed += disk.failed().len();
+            disk.heal();
+            assert_eq!(rows(&rig).await, expected(&rig, 1));
+        }
+        assert!(failed > 0, "no step failed");
+        while rig.app.lane().health() != Health::Running {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        note(&rig, "afterwards", 1).await;
+        assert_eq!(rows(&rig).await, expected(&rig, 1));
     });
 }

@@ -9,11 +9,9 @@ use super::tally;
 fn projections_are_listed_shown_and_steered_over_http_and_on_the_command_line() {
     let server = Server::start();
     let app = server.app();
-    let wasm = [("content-type", "application/wasm")];
-    let path = |rest: &str| format!("/v1/apps/main/{rest}");
-    let deployed = app.client.send("PUT", &path("modules/tally"), &wasm, &tally(1, 0));
-    assert_eq!(deployed.status, 200, "{}", deployed.text());
-    let shown = || app.client.get(&path("projections/tally")).json();
+    let deployed = app.upload("tally", &tally(1, 0)).expect(200);
+    assert_eq!(deployed["plan"]["projections"]["added"], json!(["tally"]));
+    let shown = || app.get("/projections/tally").expect(200);
     let until = |status: &str| {
         let started = std::time::Instant::now();
         while shown()["status"] != json!(status) {
@@ -22,13 +20,13 @@ fn projections_are_listed_shown_and_steered_over_http_and_on_the_command_line() 
         }
     };
     until("live");
-    let ask = || app.client.get(&path("queries/ask"));
+    let ask = || app.get("/queries/ask");
     assert_eq!(ask().header("chancery-projections-behind"), None);
-    app.run("note", &json!({ "subject": "lamp", "data": 1 }));
-    app.run("note", &json!({ "type": "item.bad", "data": "trap" }));
-    app.run("note", &json!({ "subject": "lamp", "data": 1 }));
+    app.succeed("note", &json!({ "subject": "lamp", "data": 1 }));
+    app.succeed("note", &json!({ "type": "item.bad", "data": "trap" }));
+    app.succeed("note", &json!({ "subject": "lamp", "data": 1 }));
     assert_eq!(ask().header("chancery-projections-behind"), Some("tally@1"));
-    let listed = app.client.get(&path("projections")).json();
+    let listed = app.get("/projections").expect(200);
     assert_eq!(listed["projections"], json!([shown()]));
     let parked = shown();
     assert_eq!(
@@ -39,8 +37,9 @@ fn projections_are_listed_shown_and_steered_over_http_and_on_the_command_line() 
     assert_eq!(parked["live"]["error"]["position"], json!(2));
     assert_eq!(parked["next"], json!(null));
 
+    let url = format!("http://{}", server.address());
     let cli = |arguments: &[&str]| {
-        let all = [&["--server", &server.url(), "projections"][..], arguments].concat();
+        let all = [&["--server", &url, "projections"][..], arguments].concat();
         let output = chancery(&all);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         (output.status.code(), text + &String::from_utf8_lossy(&output.stderr))
@@ -57,19 +56,18 @@ fn projections_are_listed_shown_and_steered_over_http_and_on_the_command_line() 
     let (status, text) = cli(&["rebuild", "talli"]);
     assert!(status == Some(3) && text.contains("unknown-projection"), "{text}");
 
-    let post = |what: &str| app.client.send("POST", &path(what), &[], &[]);
-    let refused = post("projections/tally/skip");
+    let post = |what: &str| app.send("POST", what, &[], &[]);
+    let refused = post("/projections/tally/skip");
     assert_eq!((refused.status, refused.code()), (409, "not-parked".to_owned()));
-    let unknown = post("projections/tallx/rebuild");
+    let unknown = post("/projections/tallx/rebuild");
     assert_eq!((unknown.status, unknown.code()), (404, "unknown-projection".to_owned()));
     assert_eq!(unknown.json()["suggestion"], json!("tally"));
-    let rebuilt = post("projections/tally/rebuild");
-    assert_eq!(rebuilt.status, 200, "{}", rebuilt.text());
-    assert_eq!(rebuilt.json()["kind"], json!("projection"));
+    let rebuilt = post("/projections/tally/rebuild").expect(200);
+    assert_eq!(rebuilt["kind"], json!("projection"), "{rebuilt}");
     // It is parked again, while the tables from which it was left out serve.
     until("parked");
     assert_eq!(shown()["live"]["lag"], json!(0));
     assert_eq!(shown()["next"]["position"], json!(1));
-    let totals = app.client.get(&path("tables/totals/lamp")).json();
+    let totals = app.get("/tables/totals/lamp").expect(200);
     assert_eq!(totals["count"], json!(2));
 }

@@ -6,25 +6,12 @@
 
 use std::hint::black_box;
 
-use chancery::app::types::{Command, Event, Failure, NewEvent, QueryRequest, Value};
-use exports::chancery::app::{commands, manifest, projections, queries};
+use chancery_sdk::bindings::chancery::app::types::{
+    Command, Event, Failure, NewEvent, QueryRequest, Value,
+};
+use chancery_sdk::bindings::exports::chancery::app::{commands, manifest, queries};
+use chancery_sdk::bindings::projecting::exports::chancery::app::projections;
 use serde_json::{Value as Json, json};
-
-wit_bindgen::generate!({
-    path: "../../../wit",
-    inline: "
-        package chancery:tally;
-        world tally {
-            include chancery:app/imports@0.1.0;
-            export chancery:app/manifest@0.1.0;
-            export chancery:app/queries@0.1.0;
-            export chancery:app/commands@0.1.0;
-            export chancery:app/projections@0.1.0;
-        }
-    ",
-    world: "chancery:tally/tally",
-    generate_all,
-});
 
 const MANIFEST: &str = r#"{
   "contract": "0.1.0",
@@ -143,4 +130,7 @@ fn failure(code: &str) -> Failure {
     Failure { code: code.to_owned(), message, details: None, events: Vec::new() }
 }
 
-export!(Tally);
+chancery_sdk::bindings::export!(Tally with_types_in chancery_sdk::bindings);
+chancery_sdk::bindings::projecting::export_projections!(
+    Tally with_types_in chancery_sdk::bindings::projecting
+);
