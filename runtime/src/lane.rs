@@ -312,12 +312,6 @@ impl Lane {
         self.0.inbox().health()
     }
 
-    /// How many commands may follow from one another at once.
-    #[must_use]
-    pub fn chain_depth_max(&self) -> u32 {
-        self.0.settings.chain_depth_max
-    }
-
     /// What one command may stage.
     #[must_use]
     pub fn transaction_limits(&self) -> transaction::Limits {

@@ -18,7 +18,7 @@ use crate::receipts::Receipt;
 use crate::record::Act;
 use crate::snapshot::Snapshot;
 use crate::state::State;
-use crate::value::{ChangeSet, Lifecycle, Name, Position, Sequence, TableChanges, Value};
+use crate::value::{ChangeSet, Key, Lifecycle, Name, Position, Sequence, TableChanges, Value};
 use crate::wasm::Begin;
 
 /// By how much each pause before another attempt is longer than the one before.
@@ -176,7 +176,7 @@ impl App {
             }
             let key = cursor_key(&name).ok_or_else(|| self.unknown_reaction(&snapshot, &name))?;
             let letters = letters_in(&snapshot.state, &letters_of(name.as_str()));
-            let letters = letters.filter_map(|(key, ..)| crate::value::Key::new(key).ok());
+            let letters = letters.filter_map(|(key, ..)| Key::new(key).ok());
             let letters = letters.map(|key| (key, None)).collect();
             let changes = change_set([
                 (reactions::letters(), letters),
@@ -224,10 +224,11 @@ fn counts(state: &State) -> BTreeMap<Name, (usize, usize)> {
     counts
 }
 
+/// A key, and the value that it gets; none if it is removed.
+type KeyedRow = (Key, Option<Value>);
+
 /// A change set of rows of tables that are there.
-pub(super) fn change_set<const N: usize>(
-    mut tables: [(Name, Vec<(crate::value::Key, Option<Value>)>); N],
-) -> ChangeSet {
+pub(super) fn change_set<const N: usize>(mut tables: [(Name, Vec<KeyedRow>); N]) -> ChangeSet {
     tables.sort_by(|(one, _), (other, _)| one.cmp(other));
     let tables = tables.into_iter().filter(|(_, rows)| !rows.is_empty());
     let tables =

@@ -120,10 +120,10 @@ fn at(given: Option<&RawValue>) -> Result<Option<u64>, Problem> {
     let Some(given) = given.filter(|given| given.get() != "null") else {
         return Ok(None);
     };
-    let at_ms = match serde_json::from_str(given.get()).map_err(|_| invalid(wanted))? {
+    let at_ms = match serde_json::from_str(given.get()).map_err(|_other| invalid(wanted))? {
         At::Ms(at_ms) => at_ms,
         At::Text(text) => {
-            let at: Timestamp = text.parse().map_err(|_| invalid(wanted))?;
+            let at: Timestamp = text.parse().map_err(|_other| invalid(wanted))?;
             // Before 1970 is in the past as well.
             u64::try_from(at.as_millisecond()).unwrap_or(0)
         }

@@ -12,14 +12,22 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::Shared;
 use super::execute::{Executed, failure};
+use super::{Lane, Shared};
 use crate::catalog::{Catalog, Deployed};
 use crate::record::{Command, Entry, Schedule, Verdict};
 use crate::state::State;
 use crate::transaction::timers::{depth_of, timer};
 use crate::transaction::{Chain, NewCommand, Transaction};
 use crate::value::{Failure, History, Value};
+
+impl Lane {
+    /// How many commands may follow from one another at once.
+    #[must_use]
+    pub fn chain_depth_max(&self) -> u32 {
+        self.0.settings.chain_depth_max
+    }
+}
 
 impl Shared {
     /// Stages the timer of a client. Its command was checked when it was accepted, and

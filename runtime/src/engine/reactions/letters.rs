@@ -28,19 +28,22 @@ impl Letters {
             return;
         }
         *self = Self { as_of: Some(state.sequence()), ..Self::default() };
+        let mut dead = BTreeSet::new();
         for (_, _, position, letter) in letters_in(state, &range) {
-            let is_first = match &letter.subject {
-                Some(subject) => self.subjects.insert(Arc::clone(subject)),
-                None => true,
-            };
+            let subject = letter.subject;
+            let is_free = subject.as_ref().is_none_or(|subject| !dead.contains(subject));
             match letter.state {
-                LetterState::Dead => self.dead += 1,
+                LetterState::Dead => {
+                    self.dead += 1;
+                    dead.extend(subject.clone());
+                }
                 LetterState::Retry => self.dead += 1,
                 LetterState::Waiting => self.waiting += 1,
             }
-            if is_first && letter.state != LetterState::Dead {
+            if is_free && letter.state != LetterState::Dead {
                 self.ready.push(position);
             }
+            self.subjects.extend(subject);
         }
     }
 
@@ -65,7 +68,8 @@ impl Letters {
         self.subjects.contains(subject)
     }
 
-    /// Those that are to be tried, in order.
+    /// Those that are to be tried, in order: each as soon as the one before it about the
+    /// same subject is handled.
     pub(super) fn ready(&self) -> &[Position] {
         &self.ready
     }

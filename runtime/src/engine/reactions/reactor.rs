@@ -8,7 +8,7 @@
 //! An event that fails is tried again, and those behind it wait. Then it is left behind
 //! as a dead letter; events about the same subject wait behind that, others go on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::catalog::Deployed;
 use crate::clock::Clock;
 use crate::engine::gates::Gates;
 use crate::events::{self, Filter, Limits};
-use crate::lane::reactions::{Cursor, LetterState, cursor, letter};
+use crate::lane::reactions::{Cursor, Letter, LetterState, cursor, letter};
 use crate::lane::{Flight, Lane, Submission, Ticket};
 use crate::record::Act;
 use crate::snapshot::Snapshot;
@@ -45,6 +45,13 @@ pub(super) const DEAD_MAX: usize = 10_000;
 enum Next {
     After(Duration),
     Idle,
+}
+
+/// Whether a letter is one no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Handled {
+    Yes,
+    No,
 }
 
 /// Calls the reactions of an app.
@@ -146,12 +153,9 @@ impl Reactor {
         course.trouble = None;
         let mut next = Next::Idle;
         let at = At { name, snapshot: &snapshot, deployed, cursor: &cursor, row: &row };
-        for position in course.letters.ready().to_vec() {
-            match self.letter(&at, course, position) {
-                // One at a time: what it is followed by is ready only then.
-                done @ Next::After(Duration::ZERO) => return done,
-                later => next = next.or(later),
-            }
+        match self.letters(&at, course) {
+            done @ Next::After(Duration::ZERO) => return done,
+            later => next = next.or(later),
         }
         next.or(self.events(&at, course))
     }
@@ -221,32 +225,63 @@ impl Reactor {
         Ok(())
     }
 
-    /// Handles a letter whose turn has come.
-    fn letter(&self, at: &At<'_>, course: &mut Course, position: Position) -> Next {
-        let Some((letter, row)) = letter(&at.snapshot.state, at.name, position) else {
-            return Next::Idle;
-        };
-        let event = match self.lane.events().event(position) {
-            Ok(event) => event,
-            Err(error) => return self.unreadable(at.name, &error),
-        };
+    /// Handles letters whose turn has come.
+    fn letters(&self, at: &At<'_>, course: &mut Course) -> Next {
         let mut step = Step::new(&self.lane, at.snapshot);
-        let Some(event) = event else {
-            step.gone(at.name, position, &letter, &row);
-            return self.submit(at.name, course, step, position, position);
-        };
-        match self.attempt(at, course, &mut step, &event) {
-            Err(later) => return later,
-            Ok(Ok(())) => {
-                course.tried.remove(&position);
-                step.handled(at.name, position, &row);
+        let (mut next, mut held, mut span) = (Next::Idle, BTreeSet::new(), None);
+        for position in course.letters.ready().iter().copied().take(STEP_EVENTS).collect::<Vec<_>>()
+        {
+            let Some((letter, row)) = letter(&at.snapshot.state, at.name, position) else {
+                continue;
+            };
+            let subject = letter.subject.clone();
+            if step.is_full() || subject.as_ref().is_some_and(|subject| held.contains(subject)) {
+                continue;
             }
-            Ok(Err(failed)) => {
-                self.bury(at, course, &mut step, &event, &failed, letter.attempts);
-                step.expect_letter(at.name, position, &row);
+            match self.letter(at, course, &mut step, position, &letter, &row) {
+                Ok(Handled::Yes) => {}
+                Ok(Handled::No) => held.extend(subject),
+                Err(later) => {
+                    next = next.or(later);
+                    held.extend(subject);
+                    continue;
+                }
+            }
+            span = Some((span.map_or(position, |(from, _)| from), position));
+        }
+        match span {
+            Some((from, to)) => self.submit(at.name, course, step, from, to),
+            None => next,
+        }
+    }
+
+    /// Adds what comes of one letter; or when to try again, with nothing added.
+    fn letter(
+        &self,
+        at: &At<'_>,
+        course: &mut Course,
+        step: &mut Step<'_>,
+        position: Position,
+        letter: &Letter,
+        row: &Value,
+    ) -> Result<Handled, Next> {
+        let event = self.lane.events().event(position);
+        let Some(event) = event.map_err(|error| self.unreadable(at.name, &error))? else {
+            step.gone(at.name, position, letter, row);
+            return Ok(Handled::No);
+        };
+        match self.attempt(at, course, step, &event)? {
+            Ok(()) => {
+                course.tried.remove(&position);
+                step.handled(at.name, position, row);
+                Ok(Handled::Yes)
+            }
+            Err(failed) => {
+                self.bury(at, course, step, &event, &failed, letter.attempts);
+                step.expect_letter(at.name, position, row);
+                Ok(Handled::No)
             }
         }
-        self.submit(at.name, course, step, position, position)
     }
 
     /// Has the reaction handle an event: what it came to is in the step, or why it is
