@@ -180,13 +180,28 @@ impl Archive {
     /// [`Error::Failed`].
     pub fn open(disk: Arc<dyn Disk>, directory: &Path, history: History) -> Result<Self, Error> {
         disk::create_directories(&*disk, directory).map_err(failed(directory, "create"))?;
+        for path in disk.list(directory).map_err(failed(directory, "list"))? {
+            if name_of(&path).ends_with(layout::DRAFT) {
+                disk.remove(&path).map_err(failed(&path, "remove"))?;
+            }
+        }
+        Self::examine(disk, directory, history)
+    }
+
+    /// Opens the archive in a directory to look at it, and touches nothing; one without
+    /// files if there is no directory. Adding to it or erasing is not for this one.
+    ///
+    /// # Errors
+    /// [`Error::Failed`].
+    pub fn examine(disk: Arc<dyn Disk>, directory: &Path, history: History) -> Result<Self, Error> {
         let home = Home { disk, directory: directory.into(), history };
+        let paths = match home.disk.list(directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            paths => paths.map_err(failed(directory, "list"))?,
+        };
         let mut files: Vec<Arc<File>> = Vec::new();
-        for path in home.disk.list(directory).map_err(failed(directory, "list"))? {
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if name.ends_with(layout::DRAFT) {
-                home.disk.remove(&path).map_err(failed(&path, "remove"))?;
-            } else if let Some(first) = layout::first_of(name) {
+        for path in paths {
+            if let Some(first) = layout::first_of(&name_of(&path)) {
                 files.push(Arc::new(File::open(&home, path, first, files.last().map(|f| &**f))?));
             }
         }
@@ -239,34 +254,43 @@ impl Archive {
     }
 
     /// Erases the bodies of the events of these entries. When `Ok`, no file of the
-    /// archive has them any more. Returns how many there were.
+    /// archive has them any more; a file that fails does not keep the others from being
+    /// erased in. Returns how many there were.
     ///
     /// # Errors
-    /// [`Error::Damaged`], [`Error::Failed`].
+    /// [`Error::Damaged`], [`Error::Failed`]: the first.
     pub fn erase(&self, sequences: &BTreeSet<Sequence>) -> Result<u64, Error> {
         let _turn = self.turn();
-        let mut n_erased = 0;
-        for (at, file) in self.files().iter().enumerate() {
-            let Ok(ends) = file.ends() else { continue };
-            let mut positions = BTreeSet::new();
-            for sequence in sequences.range(ends.first_sequence..=ends.last_sequence) {
-                positions.append(&mut file.bodies_of(&self.home, *sequence)?);
+        let mut erased = Ok(0);
+        for at in 0..self.files().len() {
+            match (self.erase_in(at, sequences), &mut erased) {
+                (Ok(n_more), Ok(n_erased)) => *n_erased += n_more,
+                (Err(error), Ok(_)) => erased = Err(error),
+                (_, Err(_)) => {}
             }
-            if positions.is_empty() {
-                continue;
-            }
-            write::rewrite(&self.home, file, &positions)?;
-            n_erased += positions.len() as u64;
-            let mut files = Vec::clone(&self.files());
-            let before = at.checked_sub(1).and_then(|before| files.get(before)).cloned();
-            let again =
-                File::open(&self.home, file.path().into(), file.first().0, before.as_deref())?;
-            if let Some(kept) = files.get_mut(at) {
-                *kept = Arc::new(again);
-            }
-            self.publish(files);
         }
-        Ok(n_erased)
+        erased
+    }
+
+    fn erase_in(&self, at: usize, sequences: &BTreeSet<Sequence>) -> Result<u64, Error> {
+        let mut files = Vec::clone(&self.files());
+        let Some(file) = files.get(at).cloned() else { return Ok(0) };
+        let Ok(ends) = file.ends() else { return Ok(0) };
+        let mut positions = BTreeSet::new();
+        for sequence in sequences.range(ends.first_sequence..=ends.last_sequence) {
+            positions.append(&mut file.bodies_of(&self.home, *sequence)?);
+        }
+        if positions.is_empty() {
+            return Ok(0);
+        }
+        write::rewrite(&self.home, &file, &positions)?;
+        let before = at.checked_sub(1).and_then(|before| files.get(before)).cloned();
+        let again = File::open(&self.home, file.path().into(), file.first().0, before.as_deref())?;
+        if let Some(kept) = files.get_mut(at) {
+            *kept = Arc::new(again);
+        }
+        self.publish(files);
+        Ok(positions.len() as u64)
     }
 
     /// Removes files whose events are all from before this time, the oldest first, but
@@ -342,6 +366,18 @@ impl Archive {
     /// # Errors
     /// [`Error::Damaged`], [`Error::UnknownFormat`], [`Error::Failed`].
     pub fn check(&self, path: &Path, go_on: &mut dyn FnMut() -> bool) -> Result<(), Error> {
+        self.check_each(path, &mut |_| go_on())
+    }
+
+    /// As [`Archive::check`], and shows each event on the way.
+    ///
+    /// # Errors
+    /// As [`Archive::check`].
+    pub fn check_each(
+        &self,
+        path: &Path,
+        each: &mut dyn FnMut(&Archived) -> bool,
+    ) -> Result<(), Error> {
         let files = self.files();
         let Some(at) = files.iter().position(|file| file.path() == path) else {
             return Ok(());
@@ -352,10 +388,16 @@ impl Archive {
             Some(file) => {
                 let before = before.map(|file| &**file);
                 let again = File::open(&self.home, path.into(), file.first().0, before)?;
-                again.check(&self.home, go_on)
+                again.check(&self.home, each)
             }
             None => Ok(()),
         }
+    }
+
+    /// Whether what is in a file can be read, as far as its ends tell.
+    #[must_use]
+    pub fn is_usable(&self, path: &Path) -> bool {
+        self.files().iter().any(|file| file.path() == path && file.ends().is_ok())
     }
 
     /// Checks every file, and names each that is not as it was written.

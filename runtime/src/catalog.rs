@@ -78,6 +78,14 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether it may pass by itself.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Module { source, .. } if source.is_transient())
+    }
+}
+
 impl Catalog {
     /// What the system tables of a state say. Modules that `before` has already
     /// are taken from it.

@@ -89,7 +89,8 @@ struct Global {
     /// The server to talk to; also CHANCERY_SERVER [default: http://127.0.0.1:7070].
     #[arg(long, global = true, value_name = "URL")]
     server: Option<String>,
-    /// The app that is meant; also CHANCERY_APP [default: main].
+    /// The app that is meant; also CHANCERY_APP [default: main; for verify all of them, for
+    /// restore that of the backup].
     #[arg(long, global = true, value_name = "NAME")]
     app: Option<String>,
     /// Prints one JSON document: what the server sent, as it was sent.

@@ -119,8 +119,8 @@ pub struct Engine {
     creating: Mutex<()>,
     /// Set when the apps are to be closed, those too that are still being opened.
     closing: AtomicBool,
-    /// Held for as long as the engine lives: one server to a directory.
-    _lock: Lock,
+    /// Held for as long as the engine lives, or a thread of it: one server to a directory.
+    _lock: Arc<Lock>,
 }
 
 /// Whether an app was there before.
@@ -175,12 +175,12 @@ impl Engine {
             .map_err(|source| io_error("create", &apps_directory, source))?;
         sync(&*disk, &settings.data)?;
         sync(&*disk, &apps_directory)?;
-        let lock = lock(&*disk, &settings.data)?;
+        let lock = Arc::new(lock(&*disk, &settings.data)?);
         let reaper = Reaper::start().map_err(|error| Error::Host(error.to_string()))?;
         let gates = Arc::new(Gates::new(&settings));
         let apps = Arc::new(Apps::default());
         let upkeep = match settings.tended {
-            true => Some(Upkeep::start(&settings, &clock, &apps, &gates)?),
+            true => Some(Upkeep::start(&settings, &clock, &apps, &gates, &lock)?),
             false => None,
         };
         let opening = Opening::of(names_in(&*disk, &apps_directory)?);

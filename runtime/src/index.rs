@@ -52,6 +52,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use uuid::Uuid;
 
+pub use self::add::Replacing;
 pub use self::status::Status;
 
 use self::kept::Kept;
@@ -281,6 +282,12 @@ impl Index {
             }
         }
         Ok(None)
+    }
+
+    /// Whether [`Index::find`] has to read the disk for an id of this time.
+    #[must_use]
+    pub fn reads_for(&self, time_ms: u64) -> bool {
+        self.runs().ids.runs.iter().any(|run| ids::may_have(run, time_ms))
     }
 
     /// Where an entry is, if the index knows.

@@ -26,7 +26,7 @@ use crate::ids::time_of;
 use crate::index;
 use crate::lane::{self, Lane};
 use crate::value::{Position, Sequence};
-use crate::{log, receipts};
+use crate::{log, receipts, recovery};
 
 use self::erasure::Erasing;
 use self::retention::Retaining;
@@ -54,6 +54,9 @@ pub struct Settings {
     /// How long after a checkpoint another may be written only so that something can
     /// be erased.
     pub erase_after: Duration,
+    /// What is known of so many entries may be in memory while the keeper has no time,
+    /// because a backup is made; then it is moved to disk all the same.
+    pub unsettled_max: usize,
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -71,6 +74,7 @@ impl Default for Settings {
             events_keep: None,
             scrub_bytes_per_s: 1 << 20,
             erase_after: Duration::from_secs(5),
+            unsettled_max: 1 << 16,
         }
     }
 }
@@ -97,6 +101,9 @@ pub enum Error {
     /// Events could not be archived.
     #[error("cannot archive events")]
     Archive(#[from] archive::Error),
+    /// A file of the index could not be built again.
+    #[error("cannot build the index again")]
+    Again(#[from] recovery::Error),
     /// An entry that two checkpoints have executed has no outcome.
     #[error("entry {0} has no outcome, which it must have; the segment is kept")]
     NoOutcome(Sequence),

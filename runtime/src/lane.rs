@@ -30,14 +30,13 @@ pub mod fingerprint;
 mod flight;
 mod inbox;
 mod keeping;
+mod known;
 mod poison;
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-use uuid::Uuid;
 
 pub use error::Error;
 pub use execute::try_command;
@@ -48,7 +47,7 @@ use crate::catalog::Catalog;
 use crate::checkpoint::Checkpoint;
 use crate::clock::Clock;
 use crate::disk::Disk;
-use crate::ids::{Floor, Seen, time_of};
+use crate::ids::Floor;
 use crate::index::Index;
 use crate::log::{Start, Storage, Tail, Upkeep};
 use crate::modules::Modules;
@@ -58,7 +57,7 @@ use crate::recovery::{self, Recovered};
 use crate::snapshot::{Budget, Reaper, Snapshot, Snapshots};
 use crate::state::State;
 use crate::transaction;
-use crate::value::{Name, Sequence, chain_of};
+use crate::value::{Name, Sequence};
 use committer::Committer;
 use executor::{Executor, Finished};
 use inbox::{End, Inbox, Phase};
@@ -259,40 +258,12 @@ impl Lane {
         Ok(ticket)
     }
 
-    /// What the disk knows of an id, and the inbox, which knows the rest. Reads
-    /// nothing for an id that is newer than what is on disk, as most are.
-    fn look_up(&self, id: Uuid) -> Result<(Option<Seen>, MutexGuard<'_, Inbox>), Refusal> {
-        loop {
-            let version = self.0.index.version();
-            let found = self.0.index.find(id, time_of(id));
-            let found = found.map_err(|error| self.unreadable(&error))?;
-            let known = match found {
-                Some(sequence) => Some(self.seen(sequence)?),
-                None => None,
-            };
-            let mut inbox = self.0.inbox();
-            // Ids may have gone from memory to disk after it was looked at.
-            if self.0.index.version() == version {
-                inbox.floor.forgotten(self.0.index.forgotten_ms());
-                return Ok((known, inbox));
-            }
-        }
-    }
-
-    /// What the log says of an entry whose id is on disk.
-    fn seen(&self, sequence: Sequence) -> Result<Seen, Refusal> {
-        let seen = self.0.receipts.seen(sequence).map_err(|error| match error {
-            receipts::Error::Trimmed { sequence, first } => Refusal::Trimmed { sequence, first },
-            error => self.unreadable(&error),
-        })?;
-        let lost = || Refusal::Unreadable { reason: format!("entry {sequence} is not in the log") };
-        seen.ok_or_else(lost)
-    }
-
-    /// Why something on disk could not be read: mostly because the log is closed.
-    fn unreadable(&self, error: &dyn std::error::Error) -> Refusal {
-        let closed = self.0.inbox().check_phase().err();
-        closed.unwrap_or_else(|| Refusal::Unreadable { reason: chain_of(error) })
+    /// Whether it takes entries, as far as its log is concerned.
+    ///
+    /// # Errors
+    /// [`Refusal::Recovering`], [`Refusal::Stopped`] or [`Refusal::Draining`].
+    pub fn takes_entries(&self) -> Result<(), Refusal> {
+        self.0.inbox().check_phase()
     }
 
     /// Takes nothing new from now on; what is sequenced goes on.
@@ -335,17 +306,6 @@ impl Lane {
     #[must_use]
     pub fn transaction_limits(&self) -> transaction::Limits {
         self.0.settings.transaction
-    }
-
-    /// What became of the entry with an id: in flight, settled, or none if it has
-    /// no place.
-    ///
-    /// # Errors
-    /// [`Refusal::Recovering`] while nobody can tell, [`Refusal::Unreadable`] if
-    /// what was written cannot be read.
-    pub fn find(&self, id: Uuid) -> Result<Option<Ticket>, Refusal> {
-        let (known, inbox) = self.look_up(id)?;
-        inbox.find(id, known)
     }
 
     /// The receipt of an entry; none if it is not durable. What was erased is not in

@@ -243,7 +243,9 @@ pub struct Progress {
 #[non_exhaustive]
 pub enum Error {
     /// It was never there, or is not any more.
-    #[error("{place}: {what} is not there")]
+    #[error(
+        "{place}: {what} is not there; put the log's files back, or restore the app from a backup"
+    )]
     Missing {
         /// Where it was looked for.
         place: String,

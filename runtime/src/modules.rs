@@ -66,6 +66,19 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether it may pass by itself: a disk that does not answer, or a host that has
+    /// no room now.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Io { .. } => true,
+            Self::Refused { reason, .. } => reason.is_transient(),
+            Self::Unknown(_) | Self::Damaged { .. } => false,
+        }
+    }
+}
+
 impl Modules {
     /// The modules of an app, kept in a directory that is created if it is not
     /// there. Removes what a crash left half written.

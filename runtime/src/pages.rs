@@ -9,6 +9,7 @@
 //! What tables a file has is its owner's business: the log, the checkpoints.
 
 mod backend;
+mod quiet;
 #[cfg(test)]
 mod tests;
 
@@ -271,7 +272,7 @@ fn guarded<T>(
     call: impl FnOnce() -> Result<T, redb::Error>,
 ) -> Result<T, Error> {
     // Nothing of ours is shared with the closure that could be left half-changed.
-    match catch_unwind(AssertUnwindSafe(call)) {
+    match quiet::quietly(|| catch_unwind(AssertUnwindSafe(call))) {
         Ok(result) => result.map_err(|error| classify(path, operation, error)),
         Err(_) => Err(damaged(path, format!("could not {operation} it: redb panicked"))),
     }

@@ -252,6 +252,12 @@ impl Receipts {
         Ok(rows.len())
     }
 
+    /// How many entries are in memory.
+    #[must_use]
+    pub fn n_in_memory(&self) -> usize {
+        self.places().len()
+    }
+
     /// From now on receipts of entries before this one are not kept.
     pub fn keep_from(&self, first: Sequence) {
         self.first.fetch_max(first.0, Ordering::SeqCst);
@@ -304,6 +310,18 @@ impl Receipts {
     pub fn rounds(&self, sequence: Sequence) -> Result<Option<(u64, u64)>, Error> {
         let place = self.place(sequence)?;
         Ok(place.map(|place| (place.entry_round, place.outcome_round)))
+    }
+
+    /// When the round of an entry was written, by the clock as it was then, in
+    /// milliseconds since 1970; none if the entry is not durable yet.
+    ///
+    /// # Errors
+    /// As for [`Receipts::read`].
+    pub fn written_ms(&self, sequence: Sequence) -> Result<Option<u64>, Error> {
+        let Some(place) = self.place(sequence)? else { return Ok(None) };
+        let header = record::header(&self.round(sequence, place.entry_round)?);
+        let header = header.map_err(|source| Error::Damaged { sequence, source })?;
+        Ok(Some(header.time_ms))
     }
 
     /// What is known of the id of a durable entry, as the log has it: the index knows

@@ -5,6 +5,8 @@
 //! log checks its bytes and its chain, this module checks what they say.
 
 mod reindex;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, VecDeque};
 
@@ -19,7 +21,7 @@ use crate::record::{Damage, Entry, Outcome, Record, Round};
 use crate::state::{State, Step};
 use crate::value::{History, Position, Sequence};
 
-pub use self::reindex::{reconcile, rows_of};
+pub use self::reindex::{Take, reconcile, rows_of};
 
 /// What checkpoint and log of an app say.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
 //! The files of an app, checked without touching any of them.
 //!
 //! Everything is read: each round of the log, each chunk of both checkpoints, each
-//! page of the index, each module; and it is compared what they say of each other,
-//! down to the rows of the state. Damage does not end a check, it is a [`Finding`]:
+//! page of the index, each event of the archive, each module; and it is compared what
+//! they say of each other, down to the rows of the state. Damage does not end a check, it is a [`Finding`]:
 //! which file, where in it, what is wrong, what can be done, and what a start would
 //! make of it. Files that nobody closed are repaired in memory.
 //!
@@ -10,6 +10,7 @@
 //! of two states of the app. Nothing here knows of servers, of HTTP, or of how
 //! findings are shown.
 
+mod archive;
 mod checkpoints;
 mod compare;
 mod index;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 
 use crate::disk::{Disk, How};
 use crate::value::{Hash, History, Sequence, chain_of};
-use crate::{checkpoint, index as indexes, log as logs};
+use crate::{archive as archives, checkpoint, index as indexes, log as logs};
 
 /// What would be made of damage by whoever uses the files next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +109,8 @@ pub struct Report {
     pub checked: u64,
     /// Bytes that were read.
     pub bytes: u64,
+    /// Events in the archive that were read.
+    pub archived: u64,
     /// What is wrong.
     pub findings: Vec<Finding>,
 }
@@ -135,6 +138,9 @@ pub enum Error {
     /// The index could not be read.
     #[error("cannot read the index")]
     Index(#[from] indexes::Error),
+    /// The archive could not be read.
+    #[error("cannot read the archive")]
+    Archive(#[from] archives::Error),
 }
 
 /// Checks the directory of an app, or a copy of one.
@@ -145,8 +151,9 @@ pub fn app(disk: &Arc<dyn Disk>, directory: &Path, watch: &mut dyn Watch) -> Res
     let mut desk = Desk::new(watch, total(&**disk, directory)?);
     let starts = checkpoints::check(disk, directory, &mut desk)?;
     let index = index::check(disk, directory, &mut desk)?;
-    let state = log::check(disk, directory, starts, index, &mut desk)?;
-    modules::check(&**disk, directory, state.as_ref(), &mut desk)?;
+    let led = log::check(disk, directory, starts, index, &mut desk)?;
+    archive::check(disk, directory, &led, &mut desk)?;
+    modules::check(&**disk, directory, led.state.as_ref(), &mut desk)?;
     Ok(desk.report)
 }
 
@@ -206,7 +213,7 @@ fn total(disk: &dyn Disk, directory: &Path) -> Result<u64, Error> {
     for generation in checkpoint::Generation::BOTH {
         bytes += 2 * length(disk, &directory.join(generation.file_name()))?;
     }
-    for below in ["log", "index", "modules"] {
+    for below in ["log", "index", "events", "modules"] {
         for path in list(disk, &directory.join(below))? {
             bytes += length(disk, &path)?;
         }

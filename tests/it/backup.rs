@@ -277,3 +277,24 @@ fn an_app_is_never_written_over_and_what_is_no_backup_is_refused() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("in use by another server"), "{said}");
 }
+
+#[test]
+fn what_is_known_of_entries_leaves_memory_while_a_backup_is_made() {
+    let rig = Rig::with(|settings| settings.keeper.unsettled_max = 50);
+    block_on(rig.deploy("probe", "probe"));
+    // What a backup has for as long as it takes.
+    let held = rig.app.keeper();
+    let receipts = rig.app.lane().receipts();
+    for _ in 0..2 {
+        for n in 0..100 {
+            block_on(rig.succeed("put", json!({ "key": n.to_string(), "value": n })));
+        }
+        let patience = std::time::Instant::now() + chancery_tests::rig::PATIENCE;
+        while receipts.n_in_memory() > 50 {
+            assert!(std::time::Instant::now() < patience, "{}", receipts.n_in_memory());
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
+    drop(held);
+    assert!(rig.app.lane().index().covered().0 >= 150);
+}

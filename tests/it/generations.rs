@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chancery::lane::{Answer, Flight, Health, Refusal, Settings, Ticket};
 use chancery::log::memory::Fault;
-use chancery_tests::rig::{PATIENCE, result};
+use chancery_tests::rig::{PATIENCE, result, submission};
 use chancery_tests::{LaneRig, block_on, new_id};
 use serde_json::json;
 
@@ -59,6 +59,12 @@ fn i13_what_waits_behind_a_failed_round_was_certainly_not_logged() {
         assert_eq!(rig.published(), before, "queries go on, on what was published");
         recovered(&rig).await;
         assert!(rig.lane.find(second.id).unwrap().is_none());
+        // Whoever takes it for known, from before, is told that it is not: it is not to
+        // have a place without having been admitted.
+        let last = rig.lane.last_sequence();
+        let fingerprint = submission(second.id, "add", &input).fingerprint;
+        assert!(rig.lane.retry(second.id, fingerprint).unwrap().is_none());
+        assert_eq!(rig.lane.last_sequence(), last);
         again(&rig, second.id, &input).await;
         again(&rig, first.id, &input).await;
         assert_eq!(result(&rig.command("add", input).await), json!(3));

@@ -168,6 +168,93 @@ fn i2_an_app_under_a_constant_load_takes_a_bounded_room() {
     });
 }
 
+/// Some hours of commands whose ids are right, whatever the server's clock says, and the
+/// upkeep that goes with them. Returns the last entry.
+async fn some_hours(rig: &Rig, hands: &Manual, right_ms: &mut u64, hours: u64) -> Sequence {
+    for _ in 0..hours {
+        for n in 0..4 {
+            let row = json!({ "key": format!("k{n}"), "value": "x".repeat(100) });
+            let receipt = rig.command_with(id_at(*right_ms), "put", row).await;
+            assert_eq!(code(&receipt), "succeeded");
+        }
+        hands.advance(HOUR);
+        *right_ms += 3_600_000;
+        tend(rig);
+        tend(rig);
+    }
+    rig.app.lane().last_sequence()
+}
+
+#[test]
+fn a_clock_that_was_far_ahead_for_a_while_does_not_keep_everything_for_ever() {
+    const YEARS_MS: u64 = 10 * 365 * 24 * 3_600_000;
+    block_on(async {
+        let (clock, hands) = Clock::manual(WALL_MS);
+        let rig = rig(clock);
+        rig.deploy("probe", "probe").await;
+        let mut right_ms = WALL_MS;
+        some_hours(&rig, &hands, &mut right_ms, 2).await;
+        hands.set_wall(right_ms + YEARS_MS);
+        let ahead = some_hours(&rig, &hands, &mut right_ms, 2).await;
+        assert!(rig.app.lane().anchor().time_ms > right_ms + YEARS_MS / 2, "it was ahead");
+        hands.set_wall(right_ms);
+        some_hours(&rig, &hands, &mut right_ms, 1).await;
+        let kept = rig.app.lane().receipts().first();
+        assert!(kept <= ahead, "not yet: it was two hours ago at most, and {kept} is kept");
+        let late = some_hours(&rig, &hands, &mut right_ms, 6).await;
+        let kept = rig.app.lane().receipts().first();
+        assert!(kept > ahead && kept <= late, "{kept} is kept after {ahead} and {late}");
+        // Nothing of it has to be remembered.
+        let rig = rig.restart();
+        some_hours(&rig, &hands, &mut right_ms, 8).await;
+        let kept = rig.app.lane().receipts().first();
+        assert!(kept > late, "{kept} is kept after {late}");
+    });
+}
+
+#[test]
+fn an_app_made_by_a_clock_that_was_far_ahead_keeps_no_more_than_others() {
+    const YEARS_MS: u64 = 10 * 365 * 24 * 3_600_000;
+    block_on(async {
+        let (clock, hands) = Clock::manual(WALL_MS + YEARS_MS);
+        let rig = rig(clock);
+        rig.deploy("probe", "probe").await;
+        hands.set_wall(WALL_MS);
+        let mut right_ms = WALL_MS;
+        let early = some_hours(&rig, &hands, &mut right_ms, 2).await;
+        some_hours(&rig, &hands, &mut right_ms, 6).await;
+        let kept = rig.app.lane().receipts().first();
+        assert!(kept > early, "{kept} is kept after {early}");
+    });
+}
+
+#[test]
+fn a_clock_that_went_back_for_a_while_lets_nothing_go_early() {
+    block_on(async {
+        let (clock, hands) = Clock::manual(WALL_MS);
+        let rig = rig(clock);
+        rig.deploy("probe", "probe").await;
+        let mut right_ms = WALL_MS;
+        // Long enough that something was forgotten.
+        some_hours(&rig, &hands, &mut right_ms, 6).await;
+        let before = rig.app.lane().receipts().first();
+        assert!(before > Sequence(1), "{before}");
+        hands.set_wall(1_000_000);
+        let row = json!({ "key": "k", "value": 1 });
+        let known = rig.app.submit(rig.request(id_at(2_000_000), "put", &row));
+        assert!(known.is_err(), "of before what was forgotten");
+        tend(&rig);
+        rig.app.lane().seal().expect("sealed");
+        hands.advance(Duration::from_secs(61));
+        tend(&rig);
+        tend(&rig);
+        assert_eq!(rig.app.lane().receipts().first(), before);
+        hands.set_wall(right_ms);
+        tend(&rig);
+        assert!(rig.app.lane().receipts().first() <= Sequence(before.0 + 8));
+    });
+}
+
 #[test]
 fn inputs_go_before_receipts_if_they_are_told_to() {
     block_on(async {

@@ -1,6 +1,8 @@
 //! `chancery verify`: whole files pass, damage is named, nothing is touched, and what
 //! it says a start would do is what a start does.
 
+mod archive;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -467,11 +467,11 @@ pub fn answer_of(reply: &Reply) -> Answer {
             Answer::Done { sequence: sequence_of(&json), said }
         }
         (202, _) => Answer::Logged { sequence: sequence_of(&json) },
-        (409, Some("executed")) => {
-            Answer::Done { sequence: sequence_of(&json), said: Said::Rejected(text("code")) }
-        }
-        (500, Some("executed")) => {
-            Answer::Done { sequence: sequence_of(&json), said: Said::Failed(text("code")) }
+        // It was executed, and the disk does not tell how it ended.
+        (500, Some("executed")) if json["code"] == "storage" => Answer::Unknown,
+        (status @ (409 | 500), Some("executed")) => {
+            let said = if status == 409 { Said::Rejected } else { Said::Failed };
+            Answer::Done { sequence: sequence_of(&json), said: said(text("code")) }
         }
         (500 | 503, Some("not-logged")) => Answer::NotLogged,
         (500 | 503, Some("unknown")) => Answer::Unknown,

@@ -119,7 +119,11 @@ impl File {
     }
 
     /// Reads and checks all of it.
-    pub(super) fn check(&self, home: &Home, go_on: &mut dyn FnMut() -> bool) -> Result<(), Error> {
+    pub(super) fn check(
+        &self,
+        home: &Home,
+        each: &mut dyn FnMut(&Archived) -> bool,
+    ) -> Result<(), Error> {
         let ends = self.ends()?;
         let Some(mut reader) = self.reader(home, self.first)? else { return Ok(()) };
         let mut digest = Sha256::new_with_prefix(Header::covered(&ends.header.encode()));
@@ -137,7 +141,7 @@ impl File {
             times = (times.0.min(event.time_ms), times.1.max(event.time_ms));
             table.extend(offset.to_le_bytes());
             raw.chained().for_each(|part| digest.update(part));
-            if !go_on() {
+            if !each(&event) {
                 return Ok(());
             }
         }

@@ -20,8 +20,8 @@ use crate::{backup, verify};
 /// Checks everything in a data directory or a backup, and changes nothing.
 ///
 /// Reads every round of the logs, every chunk of both checkpoints, every page of the
-/// indexes and every module, and compares what they say of each other, down to each row
-/// of the state. No server may run on the directory meanwhile.
+/// indexes, every event of the archives and every module, and compares what they say of
+/// each other, down to each row of the state. No server may run on the directory meanwhile.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -255,6 +255,7 @@ fn summary(subjects: &[Subject], took: Duration, output: &mut Output<'_>) -> Res
                     report.entry, report.outcome, report.round
                 ),
             ),
+            ("archive", format!("{} events", report.archived)),
             ("read", bytes(report.bytes)),
         ])?;
     }
@@ -278,6 +279,7 @@ fn document(place: &Path, subjects: &[Subject], took: Duration) -> serde_json::V
             "outcome": report.outcome.0,
             "round": report.round,
             "bytes": report.bytes,
+            "archived": report.archived,
             "checked": checked.collect::<Vec<_>>(),
             "findings": findings,
         })

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::gates::Gates;
 use super::{Error, Progress, Settings, Stage, io_error};
 use crate::archive::Archive;
-use crate::checkpoint::Checkpoints;
+use crate::checkpoint::{Checkpoints, Generation};
 use crate::clock::Clock;
 use crate::disk::{self, Disk};
 use crate::keeper::{self, Damages, Keeper};
@@ -112,6 +112,15 @@ impl App {
         };
         let mut read = |percent| told(Progress { stage: Stage::Log, percent });
         let lane = Lane::open(settings.lane.clone(), parts, &mut read).map_err(Error::Lane)?;
+        if lane.receipts().first() > Sequence(1) {
+            // What was trimmed is in both, so there were two.
+            for path in Generation::BOTH.map(|generation| checkpoints.path(generation)) {
+                if !disk().exists(&path).map_err(|source| io_error("find", &path, source))? {
+                    let file = path.display();
+                    tracing::warn!(app = %name, %file, "not there; the other is used until it is written anew");
+                }
+            }
+        }
         let archive = directory.join("events");
         let archive = Archive::open(disk(), &archive, lane.snapshots().history());
         let parts = keeper::Parts {

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::{App, Error, suggest};
 use crate::catalog::Deployed;
 use crate::lane::{self, Flight, Submission, Ticket, fingerprint};
-use crate::receipts::{Receipt, Status};
+use crate::receipts::{self, Receipt, Status};
 use crate::record::{Act, Command, Entry, Keys, Outcome, Unchanged, Verdict};
 use crate::schema;
 use crate::snapshot::Snapshot;
@@ -87,27 +88,56 @@ pub struct ReceiptPage {
 }
 
 impl App {
-    /// Admits and sequences a command.
+    /// Does something that asks for what is known of an id, and does it where it may
+    /// block if the disk may have to be read for that: on a slow one, whoever waits for
+    /// nothing there is not to wait.
+    ///
+    /// # Errors
+    /// [`Error::Host`] if it panicked, or the server is ending.
+    pub async fn asking<T: Send + 'static>(
+        self: &Arc<Self>,
+        id: Uuid,
+        ask: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        match self.lane().reads_for(id) {
+            // It may be by now: seldom enough.
+            false => Ok(ask(self)),
+            true => self.blocking(ask).await,
+        }
+    }
+
+    /// Does something that reads the disk.
+    ///
+    /// # Errors
+    /// As for [`App::asking`].
+    pub(super) async fn blocking<T: Send + 'static>(
+        self: &Arc<Self>,
+        read: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let app = Arc::clone(self);
+        let done = spawn_blocking(move || read(&app)).await;
+        done.map_err(|error| Error::Host(error.to_string()))
+    }
+
+    /// Admits and sequences a command. Reads the disk if its id is known or may be:
+    /// [`App::asking`] is for async tasks.
     ///
     /// # Errors
     /// Why it was refused; nothing was logged.
     pub fn submit(&self, request: CommandRequest) -> Result<Submitted, Error> {
         schema::check_json(&request.input)?;
-        let name: Result<Name, _> = request.name.parse();
-        let known = self.lane().find(request.id.uuid())?.is_some();
-        let fingerprint = fingerprint::of_command(&request.name, &request.input);
-        // A retry gets its receipt even if the command has been removed since.
-        let admitted = match known {
-            true => None,
-            false => {
-                self.gates.room.check()?;
-                Some(self.admit(&request)?)
-            }
-        };
         let id = request.id.uuid();
+        let fingerprint = fingerprint::of_command(&request.name, &request.input);
+        // A retry gets its receipt even if the command has been removed since. But it may
+        // have been lost since: what was not admitted now is given no place.
+        if let Some(ticket) = self.lane().retry(id, fingerprint)? {
+            return self.submitted(id, ticket);
+        }
+        self.gates.room.check()?;
+        let admitted = Some(self.admit(&request)?);
         let correlation_id = request.correlation_id.unwrap_or_else(|| id.to_string().into());
         let command = Command {
-            name: name?,
+            name: request.name.parse()?,
             input: request.input,
             basis: request.basis,
             unchanged: request.unchanged,
@@ -119,22 +149,17 @@ impl App {
         };
         let act = Act::Command(command);
         let submission = Submission { id, windowed: true, fingerprint, act, admitted, keep: None };
-        match self.lane().submit(submission)? {
-            Ticket::Flying { flight, replayed } => Ok(Submitted::Flying { flight, replayed }),
-            Ticket::Settled(sequence) => self.settled(id, sequence),
-        }
+        let ticket = self.lane().submit(submission)?;
+        self.submitted(id, ticket)
     }
 
-    /// Finds a command by its id.
+    /// Finds a command by its id. Reads the disk, as [`App::submit`] does.
     ///
     /// # Errors
     /// [`Error::UnknownReceipt`] if none has it.
     pub fn find(&self, id: Uuid) -> Result<Submitted, Error> {
-        match self.lane().find(id)? {
-            Some(Ticket::Flying { flight, .. }) => Ok(Submitted::Flying { flight, replayed: true }),
-            Some(Ticket::Settled(sequence)) => self.settled(id, sequence),
-            None => Err(Error::UnknownReceipt { id }),
-        }
+        let ticket = self.lane().find(id)?.ok_or(Error::UnknownReceipt { id })?;
+        self.submitted(id, ticket)
     }
 
     /// Waits for the outcome as long as `wait`, then for durability.
@@ -151,11 +176,11 @@ impl App {
             Submitted::Flying { flight, .. } => flight,
         };
         if let Ok(answer) = tokio::time::timeout(wait, flight.answered()).await {
-            return answered(answer);
+            return answered(flight, answer);
         }
         let logged = tokio::time::timeout(LOGGED_WAIT_MAX, flight.logged()).await;
         match (flight.answer(), logged) {
-            (Some(answer), _) => answered(answer),
+            (Some(answer), _) => answered(flight, answer),
             (None, Ok(())) => Ok(Progressed::Logged { sequence: flight.sequence }),
             (None, Err(_elapsed)) => {
                 let reason = "the disk did not answer in time".to_owned();
@@ -275,9 +300,22 @@ impl App {
         Ok(deployed)
     }
 
-    fn settled(&self, id: Uuid, sequence: Sequence) -> Result<Submitted, Error> {
-        let receipt = self.lane().receipt(sequence)?;
-        receipt.map(Submitted::Settled).ok_or(Error::UnknownReceipt { id })
+    fn submitted(&self, id: Uuid, ticket: Ticket) -> Result<Submitted, Error> {
+        match ticket {
+            Ticket::Flying { flight, replayed } => Ok(Submitted::Flying { flight, replayed }),
+            Ticket::Settled(sequence) => {
+                let receipt = self.lane().receipt(sequence).map_err(|error| self.unread(error))?;
+                receipt.map(Submitted::Settled).ok_or(Error::UnknownReceipt { id })
+            }
+        }
+    }
+
+    /// Why a receipt cannot be read: mostly because the log is being opened again.
+    fn unread(&self, error: receipts::Error) -> Error {
+        match (error, self.lane().takes_entries()) {
+            (error @ receipts::Error::Trimmed { .. }, _) | (error, Ok(())) => Error::Receipt(error),
+            (_, Err(refusal)) => Error::Refused(refusal),
+        }
     }
 }
 
@@ -293,8 +331,9 @@ fn shown_bytes(outcome: &Outcome) -> usize {
     result + events.sum::<usize>()
 }
 
-fn answered(answer: &lane::Answer) -> Result<Progressed, Error> {
+fn answered(flight: &Flight, answer: &lane::Answer) -> Result<Progressed, Error> {
     match answer {
+        lane::Answer::Logged => Ok(Progressed::Logged { sequence: flight.sequence }),
         lane::Answer::Done(receipt) => Ok(Progressed::Done(receipt.clone())),
         lane::Answer::Unknown(reason) => Err(Error::OutcomeUnknown { reason: reason.clone() }),
         lane::Answer::NotLogged(reason) => Err(Error::NotLogged { reason: reason.clone() }),

@@ -1,11 +1,14 @@
 //! Erasing what a command said and did.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use super::{App, Error};
 use crate::lane::{Refusal, Ticket, erase};
 use crate::receipts::{self, Receipt};
 use crate::record::Act;
+use crate::value::Sequence;
 
 impl App {
     /// Erases the input and the outcome of a command, and gives the receipt of the
@@ -15,7 +18,14 @@ impl App {
     /// # Errors
     /// [`Error::UnknownReceipt`]; [`Error::NotErasable`] for an entry that is no
     /// command; [`Error::NotVisible`] for one that is still to be executed.
-    pub async fn erase(&self, id: Uuid) -> Result<Receipt, Error> {
+    pub async fn erase(self: &Arc<Self>, id: Uuid) -> Result<Receipt, Error> {
+        match self.blocking(move |app| app.to_be_erased(id)).await?? {
+            ToErase::Done(receipt) => Ok(receipt),
+            ToErase::Entry(sequence) => self.enter(Act::Erase { sequence }, None).await,
+        }
+    }
+
+    fn to_be_erased(&self, id: Uuid) -> Result<ToErase, Error> {
         let sequence = match self.lane().find(id) {
             Ok(Some(Ticket::Settled(sequence))) | Err(Refusal::Trimmed { sequence, .. }) => {
                 sequence
@@ -37,12 +47,20 @@ impl App {
         }
         if let Some(by) = erase::erased_by(&self.snapshots().current().state, sequence) {
             match self.lane().receipt(by) {
-                Ok(Some(receipt)) => return Ok(receipt),
+                Ok(Some(receipt)) => return Ok(ToErase::Done(receipt)),
                 // Erased so long ago that another entry has to say so.
                 Ok(None) | Err(receipts::Error::Trimmed { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        self.enter(Act::Erase { sequence }, None).await
+        Ok(ToErase::Entry(sequence))
     }
+}
+
+/// What is left to do of an erasure.
+enum ToErase {
+    /// Nothing: this entry did it.
+    Done(Receipt),
+    /// To erase this entry.
+    Entry(Sequence),
 }

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use super::gates::Gates;
 use super::opening::Apps;
-use super::{Error, Settings};
+use super::{App, Error, Settings};
 use crate::checkpoint::Unhurried;
 use crate::clock::Clock;
-use crate::disk::Disk;
+use crate::disk::{Disk, Lock};
 use crate::value::chain_of;
 
 /// How often it looks at the room: a fast writer fills some tens of megabytes meanwhile.
@@ -24,11 +24,15 @@ const TRY_AGAIN_AFTER: u32 = 40;
 /// How much it rests for the time it works, in percent.
 const REST_PERCENT: u32 = 100;
 
+/// For how many milliseconds the threads are waited for at the end. A disk that does not
+/// answer is not waited for; until it does, the directory stays locked.
+const END_MS_MAX: u32 = 10_000;
+
 /// The threads. They end when this is dropped.
 #[derive(Debug)]
 pub(super) struct Upkeep {
     stop: Arc<AtomicBool>,
-    threads: [thread::Thread; 2],
+    threads: [thread::JoinHandle<()>; 2],
 }
 
 impl Upkeep {
@@ -37,6 +41,7 @@ impl Upkeep {
         clock: &Clock,
         apps: &Arc<Apps>,
         gates: &Arc<Gates>,
+        lock: &Arc<Lock>,
     ) -> Result<Self, Error> {
         let stop = Arc::new(AtomicBool::new(false));
         gates.room.look(&*settings.disk, &settings.data);
@@ -46,7 +51,9 @@ impl Upkeep {
             clock: clock.clone(),
             apps: Arc::downgrade(apps),
             gates: Arc::clone(gates),
+            unsettled_max: settings.keeper.unsettled_max,
             stop: Arc::clone(&stop),
+            _lock: Arc::clone(lock),
         };
         let keeping = Arc::new(keeping);
         let watching = Arc::clone(&keeping);
@@ -60,19 +67,27 @@ impl Upkeep {
     /// What is being written is given up soon, and nothing else begun.
     pub(super) fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
-        self.threads.iter().for_each(thread::Thread::unpark);
+        self.threads.iter().for_each(|handle| handle.thread().unpark());
     }
 }
 
 impl Drop for Upkeep {
     fn drop(&mut self) {
         self.stop();
+        // Whoever opens the directory next is not to find it locked for no reason.
+        for _ in 0..END_MS_MAX {
+            if self.threads.iter().all(thread::JoinHandle::is_finished) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        tracing::warn!("the disk holds the upkeep; left as it is");
     }
 }
 
-fn start(name: &str, run: impl FnOnce() + Send + 'static) -> Result<thread::Thread, Error> {
+fn start(name: &str, run: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>, Error> {
     let started = thread::Builder::new().name(name.into()).spawn(run);
-    Ok(started.map_err(|error| Error::Host(error.to_string()))?.thread().clone())
+    started.map_err(|error| Error::Host(error.to_string()))
 }
 
 struct Keeping {
@@ -81,7 +96,10 @@ struct Keeping {
     clock: Clock,
     apps: Weak<Apps>,
     gates: Arc<Gates>,
+    unsettled_max: usize,
     stop: Arc<AtomicBool>,
+    /// What is written by a thread is written in a directory that is ours.
+    _lock: Arc<Lock>,
 }
 
 impl Keeping {
@@ -114,7 +132,10 @@ impl Keeping {
                 break;
             }
             // A backup may have it for long; the other apps do not wait.
-            let Some(mut keeper) = app.keeper_if_free() else { continue };
+            let Some(mut keeper) = app.keeper_if_free() else {
+                all_well = self.settle(&app) && all_well;
+                continue;
+            };
             // A fault of ours in one app is not to end the upkeep of all.
             let tended = catch_unwind(AssertUnwindSafe(|| keeper.tend(pace)));
             let failed = match tended {
@@ -122,11 +143,29 @@ impl Keeping {
                 Ok(Err(error)) => chain_of(&error),
                 Err(_) => "internal error: it panicked".to_owned(),
             };
-            all_well = self.stop.load(Ordering::Relaxed);
-            if !all_well {
+            let is_ending = self.stop.load(Ordering::Relaxed);
+            all_well = is_ending && all_well;
+            if !is_ending {
                 tracing::error!(app = %app.name(), error = failed, "upkeep failed");
             }
         }
         all_well
+    }
+
+    /// What no backup copies can go on while one is made: what is known of entries is
+    /// not to fill the memory. False if it failed.
+    fn settle(&self, app: &App) -> bool {
+        let lane = app.lane();
+        if lane.receipts().n_in_memory() <= self.unsettled_max {
+            return true;
+        }
+        match lane.settle() {
+            Ok(()) => true,
+            Err(error) => {
+                let error = chain_of(&error);
+                tracing::error!(app = %app.name(), error, "the index could not be written");
+                false
+            }
+        }
     }
 }

@@ -118,7 +118,7 @@ pub(super) async fn show(
     params.finish()?;
     // Not only ids of commands: deployments have receipts as well.
     let id = any_id(&id)?;
-    let submitted = app.find(id)?;
+    let submitted = app.asking(id, move |app| app.find(id)).await??;
     let receipt = wait_for(&app, &submitted, wait).await?;
     let body = json(StatusCode::OK, &ReceiptJson::of(&receipt));
     Ok(read_from(&app, receipt.entry.sequence, body))
@@ -188,7 +188,8 @@ async fn carry_out(
     wait: Duration,
 ) -> Result<Response, Problem> {
     let id = command.id;
-    let submitted = app.submit(command).map_err(|error| refused(app, id, error))?;
+    let submit = move |app: &App| app.submit(command).map_err(|error| refused(app, id, error));
+    let submitted = app.asking(id.uuid(), submit).await??;
     let replayed = match &submitted {
         Submitted::Flying { replayed, .. } => *replayed,
         Submitted::Settled(_) => true,
@@ -204,13 +205,11 @@ async fn carry_out(
 
 /// The receipt as it is when its time is up; it is durable whatever it says.
 async fn wait_for(app: &App, submitted: &Submitted, wait: Duration) -> Result<Receipt, Problem> {
-    match app.progress(submitted, wait).await? {
-        Progressed::Done(receipt) => Ok(receipt),
-        Progressed::Logged { sequence } => {
-            let receipt = app.lane().receipt(sequence).map_err(Error::Receipt)?;
-            // Logged a moment ago, and gone: the log has been opened again since.
-            let reason = "the log was recovered meanwhile".to_owned();
-            receipt.ok_or_else(|| Error::OutcomeUnknown { reason }.into())
+    match (app.progress(submitted, wait).await?, submitted) {
+        (Progressed::Done(receipt), _) => Ok(receipt),
+        (Progressed::Logged { .. }, Submitted::Settled(receipt)) => Ok(receipt.clone()),
+        (Progressed::Logged { .. }, Submitted::Flying { flight, .. }) => {
+            Ok(Receipt { entry: Arc::clone(&flight.entry), outcome: None })
         }
     }
 }

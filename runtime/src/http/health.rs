@@ -29,6 +29,9 @@ struct LaneJson<'a> {
     /// Of what is read, while it is opened.
     #[serde(skip_serializing_if = "Option::is_none")]
     percent: Option<u8>,
+    /// What of its files was found damaged; it is served all the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    damage: Vec<String>,
 }
 
 /// Answers for as long as the process can, whatever its apps do.
@@ -36,7 +39,8 @@ pub(super) async fn alive() -> Response {
     json(StatusCode::OK, &serde_json::json!({"status": "ok"}))
 }
 
-/// Why a lane does not run is in the server's log, not here.
+/// Why a lane does not run is in the server's log, not here. Damage is: it may be mended
+/// while there is time, and nobody reads a log of a server that answers.
 pub(super) async fn ready(State(shared): super::State) -> Response {
     let apps = shared.engine.apps();
     let opening = shared.engine.opening();
@@ -62,12 +66,13 @@ fn lane(app: &App) -> LaneJson<'_> {
         sequence: app.snapshots().current().state.sequence().0,
         lane,
         percent: None,
+        damage: app.damage(),
     }
 }
 
 fn of_opening(name: &Name, progress: Progress) -> LaneJson<'_> {
     let percent = Some(progress.percent);
-    LaneJson { name: name.as_str(), sequence: 0, lane: "opening", percent }
+    LaneJson { name: name.as_str(), sequence: 0, lane: "opening", percent, damage: Vec::new() }
 }
 
 impl LaneJson<'_> {

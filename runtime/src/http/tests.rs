@@ -6,7 +6,9 @@ mod codes;
 mod commands;
 mod headers;
 mod limits;
+mod readiness;
 mod requests;
+mod slow_disk;
 mod uploads;
 
 use std::sync::Arc;

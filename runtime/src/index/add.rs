@@ -9,23 +9,85 @@ use super::write::Draft;
 use super::{Error, Home, Index, Row, Runs, ids, places};
 use crate::value::Sequence;
 
+/// A file of the index that is being written anew, because it is damaged, from what the
+/// log says of each entry that it is about: in parts, as many as it takes to have little
+/// of it in memory. Whoever reads has the old one until the end, which refuses what is
+/// damaged. Parts of one that was not finished are removed when the index is opened.
+#[derive(Debug)]
+pub struct Replacing<'a> {
+    index: &'a Index,
+    home: &'a Home,
+    kind: Kind,
+    old: Arc<Run>,
+    parts: Vec<Arc<Run>>,
+}
+
 impl Index {
-    /// The entries that a file of the index is about; none if it is of no use any more.
+    /// Begins to write a file anew; none if it is of no use any more.
     #[must_use]
-    pub fn span(&self, path: &Path) -> Option<(Sequence, Sequence)> {
+    pub fn replacing(&self, path: &Path) -> Option<Replacing<'_>> {
         let runs = self.runs();
-        let found = runs.all().find(|run| run.path() == path);
-        found.map(|run| (run.first(), run.last()))
+        let old = Arc::clone(runs.all().find(|run| run.path() == path)?);
+        let (home, kind) = (self.home.as_ref()?, old.header().kind);
+        Some(Replacing { index: self, home, kind, old, parts: Vec::new() })
+    }
+}
+
+impl Replacing<'_> {
+    /// The entries that the file is about.
+    #[must_use]
+    pub fn span(&self) -> (Sequence, Sequence) {
+        (self.old.first(), self.old.last())
     }
 
-    /// Writes a file of the index anew, because it is damaged, from what the log says of
-    /// each entry that it is about. Whoever reads has the old one until then, which
-    /// refuses what is damaged.
+    /// Adds the next entries of them.
     ///
     /// # Errors
     /// [`Error::NotNext`] if these are not those entries; [`Error::Failed`].
-    pub fn replace(&self, path: &Path, rows: &[Row]) -> Result<(), Error> {
-        replace(self, path, rows)
+    pub fn add(&mut self, rows: &[Row]) -> Result<(), Error> {
+        let mut expected = self.next();
+        for row in rows {
+            if row.sequence != expected || expected > self.old.last() {
+                return Err(Error::NotNext { expected, found: row.sequence });
+            }
+            expected = expected.next();
+        }
+        if !rows.is_empty() {
+            self.parts.push(write(self.home, self.kind, rows)?);
+        }
+        Ok(())
+    }
+
+    /// Puts the parts in the place of the file.
+    ///
+    /// # Errors
+    /// [`Error::NotNext`] if entries are missing.
+    pub fn finish(self) -> Result<(), Error> {
+        let (expected, end) = (self.next(), self.old.last().next());
+        if expected != end {
+            return Err(Error::NotNext { expected, found: end });
+        }
+        let _writing = self.index.write();
+        let mut runs = Runs::clone(&self.index.runs());
+        let of_kind = &mut runs.of_mut(self.kind).runs;
+        let at = of_kind.iter().position(|run| run.path() == self.old.path());
+        let Some(at) = at else {
+            // Merged, or forgotten meanwhile.
+            self.home.remove(&self.parts);
+            return Ok(());
+        };
+        // A single part has the name of the file, and is in its place already.
+        let is_in_place = self.parts.iter().any(|part| part.path() == self.old.path());
+        of_kind.splice(at..=at, self.parts);
+        self.index.publish(runs);
+        if !is_in_place {
+            self.home.remove(&[self.old]);
+        }
+        Ok(())
+    }
+
+    fn next(&self) -> Sequence {
+        self.parts.last().map_or(self.old.first(), |part| part.last().next())
     }
 }
 
@@ -53,31 +115,6 @@ pub(super) fn add(index: &Index, rows: &[Row]) -> Result<(), Error> {
         runs.of_mut(kind).runs.push(write(home, kind, rows)?);
         index.publish(runs.clone());
     }
-    Ok(())
-}
-
-fn replace(index: &Index, path: &Path, rows: &[Row]) -> Result<(), Error> {
-    let Some(home) = &index.home else { return Ok(()) };
-    let _writing = index.write();
-    let mut runs = Runs::clone(&index.runs());
-    for kind in Kind::ALL {
-        let damaged = runs.of_mut(kind).runs.iter_mut().find(|run| run.path() == path);
-        let Some(run) = damaged else { continue };
-        let mut expected = run.first();
-        for row in rows {
-            if row.sequence != expected {
-                return Err(Error::NotNext { expected, found: row.sequence });
-            }
-            expected = expected.next();
-        }
-        if expected != run.last().next() {
-            return Err(Error::NotNext { expected: run.last().next(), found: expected });
-        }
-        *run = write(home, kind, rows)?;
-        index.publish(runs);
-        return Ok(());
-    }
-    // Merged, or forgotten meanwhile.
     Ok(())
 }
 

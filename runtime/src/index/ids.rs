@@ -41,9 +41,14 @@ pub(super) fn sequence_of(row: &[u8]) -> Sequence {
     Sequence(u64::from_be_bytes(Fields(row.get(KEY_BYTES..).unwrap_or_default()).take()))
 }
 
-pub(super) fn find(run: &Run, id: Uuid, time_ms: u64) -> Result<Option<Sequence>, Error> {
+/// Whether a run may have an id of this time, by what is in memory of it.
+pub(super) fn may_have(run: &Run, time_ms: u64) -> bool {
     let header = run.header();
-    if time_ms < header.min_ms || time_ms > header.max_ms {
+    (header.min_ms..=header.max_ms).contains(&time_ms)
+}
+
+pub(super) fn find(run: &Run, id: Uuid, time_ms: u64) -> Result<Option<Sequence>, Error> {
+    if !may_have(run, time_ms) {
         return Ok(None);
     }
     let wanted = key(id, time_ms);

@@ -63,18 +63,19 @@ impl Kept {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             bytes => bytes.map_err(failed(path, "read"))?,
         };
+        let mut fields = Fields(&bytes);
+        let magic: [u8; 8] = fields.take();
+        let found = u16::from_be_bytes(fields.take());
+        // Before all else: another version may have its checksum elsewhere.
+        if magic == MAGIC && found != FORMAT_VERSION {
+            return Err(Error::UnknownFormat { path: path.into(), found });
+        }
         let (told, crc) = bytes.split_at(bytes.len().saturating_sub(4));
-        if bytes.len() != BYTES || !told.starts_with(&MAGIC) {
+        if bytes.len() != BYTES || magic != MAGIC {
             return Err(damaged(path, "not what an index keeps"));
         }
         if crc32c::crc32c(told).to_be_bytes() != *crc {
             return Err(damaged(path, "it does not match its checksum"));
-        }
-        let mut fields = Fields(told);
-        let _: [u8; 8] = fields.take();
-        let found = u16::from_be_bytes(fields.take());
-        if found != FORMAT_VERSION {
-            return Err(Error::UnknownFormat { path: path.into(), found });
         }
         let history = History(Uuid::from_bytes(fields.take()));
         let mut number = || u64::from_be_bytes(fields.take());

@@ -140,15 +140,24 @@ impl Header {
         bytes
     }
 
-    pub(super) fn decode(payload: &[u8]) -> Result<Self, NotHeader> {
+    /// The header on a page, whose checksum is looked at once it is known that this
+    /// version has it there.
+    pub(super) fn of_page(page: Vec<u8>) -> Result<Self, NotHeader> {
+        let mut fields = Fields(page.get(CRC_BYTES..).unwrap_or_default());
+        let (magic, version) = (fields.take::<8>(), u16::from_be_bytes(fields.take()));
+        if magic == MAGIC && version != FORMAT_VERSION {
+            return Err(NotHeader::UnknownFormat(version));
+        }
+        let payload = unseal(0, 0, page);
+        Self::decode(&payload.ok_or(NotHeader::Damaged("its header does not match its checksum"))?)
+    }
+
+    fn decode(payload: &[u8]) -> Result<Self, NotHeader> {
         let mut fields = Fields(payload);
         if fields.take::<8>() != MAGIC {
             return Err(NotHeader::Damaged("not a run of an index"));
         }
-        let version = u16::from_be_bytes(fields.take());
-        if version != FORMAT_VERSION {
-            return Err(NotHeader::UnknownFormat(version));
-        }
+        let _version: [u8; 2] = fields.take();
         let kind = match fields.take() {
             [1, 0] => Kind::Ids,
             [2, 0] => Kind::Places,

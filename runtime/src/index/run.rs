@@ -135,10 +135,7 @@ impl Rows {
 }
 
 fn read_header(path: &Path, file: &dyn File) -> Result<Header, Error> {
-    let Some(payload) = layout::unseal(0, 0, read(path, file, 0)?) else {
-        return Err(damaged(path, "its header does not match its checksum"));
-    };
-    Header::decode(&payload).map_err(|error| match error {
+    Header::of_page(read(path, file, 0)?).map_err(|error| match error {
         NotHeader::Damaged(what) => damaged(path, what),
         NotHeader::UnknownFormat(found) => Error::UnknownFormat { path: path.into(), found },
     })

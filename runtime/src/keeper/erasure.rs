@@ -7,14 +7,14 @@
 //! but in the state: at a start every row is looked at once, which reads one record
 //! each, of those that the log still has.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Error, Keeper};
 use crate::checkpoint::Pace;
 use crate::lane::erase;
 use crate::log::{self, SegmentInfo, Upkeep};
 use crate::receipts;
-use crate::value::Sequence;
+use crate::value::{Sequence, chain_of};
 
 /// What is known of erasures.
 #[derive(Debug, Default)]
@@ -37,23 +37,25 @@ enum Reach {
 }
 
 impl Keeper {
-    /// Erases what can be erased. Writes checkpoints if that makes it possible.
+    /// Erases what can be erased. Writes checkpoints if that makes it possible. What
+    /// fails does not keep the rest from being erased.
     pub(super) fn erase_pending(&mut self, pace: &mut dyn Pace) -> Result<(), Error> {
         self.note_erasures();
         if self.erasing.pending.is_empty() {
             return Ok(());
         }
-        if self.erase_ready()? {
-            return Ok(());
+        let (waits, erased) = self.erase_ready();
+        if !waits {
+            return erased;
         }
         let since = self.clock.elapsed().saturating_sub(self.kept.at);
         if since < self.settings.erase_after && self.checkpoints.trim_floor().is_some() {
-            return Ok(());
+            return erased;
         }
         // Both generations have to include it.
         self.checkpoint(pace)?;
         self.checkpoint(pace)?;
-        self.erase_ready().map(drop)
+        self.erase_ready().1
     }
 
     /// Whether something that was erased may still be in a file.
@@ -75,28 +77,31 @@ impl Keeper {
         self.erasing.n_rows = n_rows;
     }
 
-    /// Whether nothing is left that has to wait.
-    fn erase_ready(&mut self) -> Result<bool, Error> {
-        let Some(upkeep) = self.lane.upkeep() else { return Ok(false) };
+    /// Whether something is left that waits for checkpoints; and the first of what
+    /// failed, which is tried again later.
+    fn erase_ready(&mut self) -> (bool, Result<(), Error>) {
+        let Some(upkeep) = self.lane.upkeep() else { return (true, Ok(())) };
+        let mut failures = Failures::default();
         // Events that come to the archive later come without.
-        self.archive.erase(&self.erasing.pending)?;
-        let (mut ready, mut rounds, mut done) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+        let is_archive_done =
+            failures.note("the archive", self.archive.erase(&self.erasing.pending));
+        let (mut waits, mut ready, mut done) = (false, BTreeMap::new(), Vec::new());
         for sequence in &self.erasing.pending {
-            match self.reach(*sequence)? {
-                Reach::Done => done.push(*sequence),
-                Reach::Ready(both) => {
-                    ready.insert(*sequence);
-                    rounds.extend(both);
-                }
-                Reach::NotYet => {}
+            match failures.note(&format!("entry {sequence}"), self.reach(*sequence)) {
+                Some(Reach::Done) => done.push(*sequence),
+                Some(Reach::Ready(rounds)) => drop(ready.insert(*sequence, rounds)),
+                Some(Reach::NotYet) => waits = true,
+                None => {}
             }
         }
-        self.erase_in_log(&*upkeep, &ready, &rounds)?;
-        for sequence in done.into_iter().chain(ready) {
-            self.erasing.pending.remove(&sequence);
-            self.erasing.done.insert(sequence);
+        done.extend(self.erase_in_log(&*upkeep, &ready, &mut failures));
+        if is_archive_done.is_some() {
+            for sequence in done {
+                self.erasing.pending.remove(&sequence);
+                self.erasing.done.insert(sequence);
+            }
         }
-        Ok(self.erasing.pending.is_empty())
+        (waits, failures.first())
     }
 
     fn reach(&self, sequence: Sequence) -> Result<Reach, Error> {
@@ -120,27 +125,68 @@ impl Keeper {
         })
     }
 
-    /// Each segment is written anew once, whatever is erased in it.
+    /// Each segment is written anew once, whatever is erased in it. Tells what is out of
+    /// all of them.
     fn erase_in_log(
         &self,
         upkeep: &dyn Upkeep,
-        ready: &BTreeSet<Sequence>,
-        rounds: &BTreeSet<u64>,
-    ) -> Result<(), Error> {
+        ready: &BTreeMap<Sequence, [u64; 2]>,
+        failures: &mut Failures,
+    ) -> Vec<Sequence> {
         let segments = upkeep.segments();
-        let of = |round: &u64| segment_of(&segments, *round);
-        let of_rounds: BTreeSet<u64> = rounds.iter().filter_map(of).collect();
-        for first_round in of_rounds {
-            let erase = || upkeep.erase_all(first_round, &|head| ready.contains(&head.sequence));
-            match erase() {
-                Err(log::Error::NotSealed { .. }) => {
-                    self.lane.seal()?;
-                    erase()?
-                }
-                erased => erased?,
-            };
+        let mut is_erased = BTreeMap::new();
+        for first_round in
+            ready.values().flatten().filter_map(|round| segment_of(&segments, *round))
+        {
+            is_erased.entry(first_round).or_insert_with(|| {
+                let erased = self.erase_in(upkeep, first_round, ready);
+                failures.note(&format!("the segment from round {first_round}"), erased).is_some()
+            });
         }
+        let is_out = |rounds: &[u64; 2]| {
+            let mut segments = rounds.iter().filter_map(|round| segment_of(&segments, *round));
+            segments.all(|first_round| is_erased.get(&first_round) == Some(&true))
+        };
+        ready.iter().filter(|(_, rounds)| is_out(rounds)).map(|(sequence, _)| *sequence).collect()
+    }
+
+    fn erase_in(
+        &self,
+        upkeep: &dyn Upkeep,
+        first_round: u64,
+        ready: &BTreeMap<Sequence, [u64; 2]>,
+    ) -> Result<(), Error> {
+        let erase = || upkeep.erase_all(first_round, &|head| ready.contains_key(&head.sequence));
+        match erase() {
+            Err(log::Error::NotSealed { .. }) => {
+                self.lane.seal()?;
+                erase()?
+            }
+            erased => erased?,
+        };
         Ok(())
+    }
+}
+
+/// What failed: each is told, and the first is kept.
+#[derive(Default)]
+struct Failures(Option<Error>);
+
+impl Failures {
+    fn note<T, E: Into<Error>>(&mut self, what: &str, done: Result<T, E>) -> Option<T> {
+        match done {
+            Ok(done) => Some(done),
+            Err(error) => {
+                let error = error.into();
+                tracing::error!(what, error = chain_of(&error), "not erased yet");
+                self.0.get_or_insert(error);
+                None
+            }
+        }
+    }
+
+    fn first(self) -> Result<(), Error> {
+        self.0.map_or(Ok(()), Err)
     }
 }
 

@@ -8,9 +8,13 @@
 //! oldest segment at each start, and the index forgets later.
 //!
 //! Times are not compared with the wall clock but with the floor, which a clock that
-//! jumps cannot push ahead ([`ids`](crate::ids)).
+//! jumps cannot push ahead ([`ids`](crate::ids)). Entries never go back in time, so after
+//! a clock that was far ahead and put right they are all of that later time: it is not
+//! believed while it is ahead of the wall clock, and what counts then is when rounds were
+//! written. A clock that went back for a while makes nothing look older than it is,
+//! unless both happened.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +22,7 @@ use std::time::Duration;
 use super::{Error, Keeper};
 use crate::archive::{Archived, Body, Draft};
 use crate::checkpoint::Pace;
-use crate::ids::time_of;
+use crate::ids::{AHEAD_MAX, time_of};
 use crate::lane::erase;
 use crate::log::{SegmentInfo, Upkeep};
 use crate::receipts;
@@ -44,6 +48,9 @@ pub(super) struct Retaining {
     archived: HashMap<u64, u64>,
     /// Those without inputs.
     without_payloads: BTreeSet<u64>,
+    /// By the sequence of an entry with a time that is not believed: when the clock was
+    /// put right after it.
+    put_right_ms: BTreeMap<Sequence, u64>,
 }
 
 impl Retaining {
@@ -59,6 +66,8 @@ impl Retaining {
         self.last_ms.retain(|round, _| *round >= first);
         self.archived.retain(|round, _| *round >= first);
         self.without_payloads.retain(|round| *round >= first);
+        let first = segments.first().map_or(Sequence(0), |segment| segment.first_sequence);
+        self.put_right_ms.retain(|sequence, _| *sequence >= first);
     }
 }
 
@@ -80,7 +89,12 @@ impl Keeper {
     pub(super) fn retain(&mut self, pace: &mut dyn Pace) -> Result<(), Error> {
         let Some(upkeep) = self.lane.upkeep() else { return Ok(()) };
         self.retaining.next = self.clock.elapsed() + LOOK_EVERY;
-        let now_ms = self.lane.floor_ms().saturating_add(millis(self.lane.window()));
+        let floor_ms = self.lane.floor_ms();
+        if self.clock.wall_ms() < floor_ms {
+            // The clock went back to before what was forgotten: it says nothing.
+            return Ok(());
+        }
+        let now_ms = floor_ms.saturating_add(millis(self.lane.window()));
         let before = |age: Duration| now_ms.saturating_sub(millis(age));
         self.rotate(
             &*upkeep,
@@ -207,7 +221,8 @@ impl Keeper {
             };
             // No start reads their entries any more.
             let is_below = rounds.is_some_and(|(round, _)| round <= floor.tail.number);
-            if !is_below || self.last_ms(span)?.is_none_or(|last_ms| last_ms >= before_ms) {
+            let last_ms = self.last_ms(span)?;
+            if !is_below || last_ms.is_none_or(|last_ms| last_ms >= before_ms) {
                 break;
             }
             if pace.pause().is_break() {
@@ -259,7 +274,7 @@ impl Keeper {
         };
         let Some(first_ms) = first_ms else { return Ok(()) };
         self.retaining.first_ms.insert(span.first_round, first_ms);
-        if first_ms < before_ms {
+        if self.believed_ms(first_ms, span.first)? < before_ms {
             self.lane.seal()?;
         }
         Ok(())
@@ -270,14 +285,48 @@ impl Keeper {
         if span.last < span.first {
             return Ok(None);
         }
-        if let Some(last_ms) = self.retaining.last_ms.get(&span.first_round) {
-            return Ok(Some(*last_ms));
+        let last_ms = match self.retaining.last_ms.get(&span.first_round) {
+            Some(last_ms) => Some(*last_ms),
+            None => self.time_ms(span.last)?,
+        };
+        let Some(last_ms) = last_ms else { return Ok(None) };
+        self.retaining.last_ms.insert(span.first_round, last_ms);
+        self.believed_ms(last_ms, span.last).map(Some)
+    }
+
+    /// The time of an entry, or if that is ahead of the clock, a time before which it was
+    /// written: that of the first round after it that is not ahead of the clock.
+    fn believed_ms(&mut self, entry_ms: u64, sequence: Sequence) -> Result<u64, Error> {
+        let latest_ms = self.clock.wall_ms().saturating_add(millis(AHEAD_MAX));
+        if entry_ms <= latest_ms {
+            return Ok(entry_ms);
         }
-        let last_ms = self.time_ms(span.last)?;
-        if let Some(last_ms) = last_ms {
-            self.retaining.last_ms.insert(span.first_round, last_ms);
+        if let Some(put_right_ms) = self.retaining.put_right_ms.get(&sequence) {
+            return Ok(*put_right_ms);
         }
-        Ok(last_ms)
+        let believed = |written_ms: Option<u64>| written_ms.filter(|ms| *ms <= latest_ms);
+        let mut after = self.lane.receipts().last();
+        let Some(mut put_right_ms) = believed(self.written_ms(after)?) else {
+            // The clock is still ahead, or nothing was written since.
+            return Ok(entry_ms);
+        };
+        let mut before = sequence.0.saturating_sub(1);
+        while after.0 - before > 1 {
+            let middle = Sequence(before + (after.0 - before) / 2);
+            match believed(self.written_ms(middle)?) {
+                Some(written_ms) => (after, put_right_ms) = (middle, written_ms),
+                None => before = middle.0,
+            }
+        }
+        self.retaining.put_right_ms.insert(sequence, put_right_ms);
+        Ok(put_right_ms)
+    }
+
+    fn written_ms(&self, sequence: Sequence) -> Result<Option<u64>, Error> {
+        match self.lane.receipts().written_ms(sequence) {
+            Err(receipts::Error::Trimmed { .. }) => Ok(None),
+            written_ms => Ok(written_ms?),
+        }
     }
 
     fn time_ms(&self, sequence: Sequence) -> Result<Option<u64>, Error> {

@@ -221,18 +221,18 @@ impl Keeper {
     }
 
     fn index_again(&self, path: &Path) -> Result<bool, super::Error> {
-        let Some((first, last)) = self.lane.index().span(path) else { return Ok(true) };
+        let index = self.lane.index();
+        let Some(mut replacing) = index.replacing(path) else { return Ok(true) };
         // The last outcomes may be in the segment that is written to.
         self.lane.seal()?;
         let Some(upkeep) = self.lane.upkeep() else { return Ok(false) };
+        let (first, last) = replacing.span();
         let after = Sequence(first.0.saturating_sub(1));
-        match recovery::rows_of(&*upkeep, after, last)? {
-            Some(rows) => {
-                self.lane.index().replace(path, &rows)?;
-                Ok(true)
-            }
-            None => Ok(false),
+        let is_whole = recovery::rows_of(&*upkeep, after, last, &mut |rows| replacing.add(rows))?;
+        if is_whole {
+            replacing.finish()?;
         }
+        Ok(is_whole)
     }
 
     fn check_module(&self, path: &Path) {

@@ -13,7 +13,7 @@ use super::flight::Answer;
 use super::inbox::{End, Fresh, Inbox, Phase};
 use super::poison::Mark;
 use super::{Progress, Shared};
-use crate::catalog::Catalog;
+use crate::catalog::{self, Catalog};
 use crate::checkpoint::Checkpoint;
 use crate::log::{self, Log, Start, Tail};
 use crate::receipts::Receipt;
@@ -292,7 +292,14 @@ impl Shared {
             match self.read_again() {
                 Ok(recovered) => match self.resume(committer, recovered) {
                     Ok(()) => return,
-                    Err(reason) => return self.stop(reason),
+                    Err(error) if error.is_transient() => {
+                        let reason = chain_of(&error);
+                        tracing::error!(app = %self.app, reason, "a module cannot be read yet");
+                        if self.wait_or_close() {
+                            return;
+                        }
+                    }
+                    Err(error) => return self.stop(chain_of(&error)),
                 },
                 // Published means durable: a log that has less was exchanged.
                 Err(error @ recovery::Error::Short { .. }) => return self.stop(chain_of(&error)),
@@ -329,10 +336,10 @@ impl Shared {
         self: &Arc<Self>,
         committer: &mut Committer,
         recovered: Recovered,
-    ) -> Result<(), String> {
+    ) -> Result<(), catalog::Error> {
         let before = self.snapshots.current();
-        let catalog = Catalog::of(&recovered.state, &self.modules, &before.catalog);
-        let catalog = Arc::new(catalog.map_err(|error| chain_of(&error))?);
+        let catalog = Catalog::of(&recovered.state, &self.modules, &before.catalog)?;
+        let catalog = Arc::new(catalog);
         let state = recovered.state;
         let snapshot = Snapshot { state: state.clone(), catalog: Arc::clone(&catalog) };
         self.snapshots.publish(Published { snapshot, steps: Vec::new(), unshared_bytes: 0 });

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::Shared;
 use super::execute::{Executed, Stop, failure};
+use super::inbox::Pending;
 use crate::catalog::{Catalog, Deployed, ModuleRow, Plan, TableRow, table_names};
 use crate::modules;
 use crate::record::{Deploy, Entry, Verdict};
@@ -25,11 +26,12 @@ impl Shared {
         &self,
         base: State,
         catalog: &Catalog,
-        entry: &Entry,
+        pending: &Pending,
         deploy: &Deploy,
     ) -> Result<Executed, Stop> {
+        let entry = &*pending.entry;
         let identity = Some((deploy.module.clone(), deploy.hash));
-        let deployed = match self.load(entry, deploy) {
+        let deployed = match self.load(pending, deploy) {
             Ok(deployed) => deployed,
             Err(Unloadable::ByIt(reason)) => {
                 return Ok(Executed::rejected(identity, failure("invalid-module", reason, None)));
@@ -111,13 +113,19 @@ impl Shared {
         Ok(done(None, transaction, "null"))
     }
 
-    fn load(&self, entry: &Entry, deploy: &Deploy) -> Result<Deployed, Unloadable> {
-        let module = self.modules.load(deploy.hash).map_err(|error| match &error {
+    fn load(&self, pending: &Pending, deploy: &Deploy) -> Result<Deployed, Unloadable> {
+        let entry = &pending.entry;
+        let mut read = || self.modules.load(deploy.hash);
+        let is_transient = modules::Error::is_transient;
+        let module = self.patiently(pending.generation, "read a module", is_transient, &mut read);
+        let module = module.map_err(|error| match &error {
             modules::Error::Refused { reason, .. } if !reason.is_transient() => {
                 Unloadable::ByIt(chain_of(&error))
             }
             _ => Unloadable::ByUs(chain_of(&error)),
         })?;
+        // Whatever it comes to belongs to a generation that is over.
+        let module = module.ok_or_else(|| Unloadable::ByIt("given up".to_owned()))?;
         let row = ModuleRow { hash: deploy.hash, sequence: entry.sequence, time_ms: entry.time_ms };
         Deployed::new(self.modules.app(), deploy.module.clone(), module, row)
             .map_err(Unloadable::ByIt)

@@ -14,7 +14,7 @@ use super::execute::{Executed, Stop};
 use super::flight::Flight;
 use super::inbox::Pending;
 use super::poison::{ATTEMPTS_MAX, Slot};
-use crate::catalog::{Catalog, Deployed};
+use crate::catalog::{self, Catalog, Deployed};
 use crate::record::{Act, Attempt, Entry, Outcome, Verdict};
 use crate::recovery::step_of;
 use crate::state::{State, Step};
@@ -29,9 +29,9 @@ pub(super) const STACK_BYTES: usize = 16 << 20;
 /// so that one that kills the process is known by its entry.
 const CAUTION: Duration = Duration::from_secs(60);
 
-/// How often it is tried to write down which entry runs: about as long as a disk that
-/// is looked after takes to come back. Then somebody has to act.
-const NOTE_TRIES_MAX: u32 = 30;
+/// How often it is tried to write down which entry runs, or to read a module: about as
+/// long as a disk that is looked after takes to come back. Then somebody has to act.
+const DISK_TRIES_MAX: u32 = 30;
 
 /// What only the executor has.
 #[derive(Debug)]
@@ -101,10 +101,10 @@ impl Shared {
     pub(super) fn run_executor(self: &Arc<Self>) {
         let mut executor = self.executor.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(pending) = self.next_pending(&mut executor) {
-            if !self.wait_until_durable(&executor, &pending) {
+            if !self.wait_until_durable(&mut executor, &pending) {
                 continue;
             }
-            let Some((base, catalog)) = self.base(pending.generation) else {
+            let Some((base, catalog)) = self.base(&mut executor, pending.generation) else {
                 continue;
             };
             if !self.note_running(&mut executor, &pending) {
@@ -161,8 +161,12 @@ impl Shared {
 
     /// After an unclean start a command runs only when it is on disk; false if
     /// its generation ended meanwhile.
-    fn wait_until_durable(&self, executor: &Executor, pending: &Pending) -> bool {
+    fn wait_until_durable(&self, executor: &mut Executor, pending: &Pending) -> bool {
         let cautious = executor.cautious_until.is_some_and(|until| self.clock.elapsed() < until);
+        if cautious && !pending.flight.is_logged() {
+            // The one before has ended: a death from here on is not its fault.
+            executor.clear_slot();
+        }
         let mut inbox = self.inbox();
         while cautious && !pending.flight.is_logged() && inbox.generation == pending.generation {
             inbox = self.work.wait(inbox).unwrap_or_else(PoisonError::into_inner);
@@ -172,7 +176,7 @@ impl Shared {
 
     /// The state that the next entry is executed on, when there is room for its
     /// outcome; none if the generation ended.
-    fn base(&self, generation: u64) -> Option<(State, Arc<Catalog>)> {
+    fn base(&self, executor: &mut Executor, generation: u64) -> Option<(State, Arc<Catalog>)> {
         loop {
             {
                 let progress = self.progress();
@@ -183,6 +187,8 @@ impl Shared {
                     return Some((progress.head.clone(), Arc::clone(&progress.catalog)));
                 }
             }
+            // As above: none runs while this one waits.
+            executor.clear_slot();
             let inbox = self.inbox();
             let patience = Duration::from_millis(5);
             drop(self.work.wait_timeout(inbox, patience).unwrap_or_else(PoisonError::into_inner));
@@ -193,21 +199,45 @@ impl Shared {
     /// one that kills the process. Waits while the disk does not take that; false if
     /// the generation ended meanwhile.
     fn note_running(&self, executor: &mut Executor, pending: &Pending) -> bool {
-        let mut tries = 0;
-        while let Err(error) = executor.slot.running(pending.entry.id) {
-            tracing::error!(app = %self.app, %error, "cannot write down which entry runs; waiting");
-            tries += 1;
-            if tries == NOTE_TRIES_MAX {
-                self.stop(format!("cannot write down which entry runs: {error}"));
-                return false;
-            }
-            let waited = self.work.wait_timeout(self.inbox(), self.settings.reopen_after);
-            let (inbox, _) = waited.unwrap_or_else(PoisonError::into_inner);
-            if inbox.generation != pending.generation {
-                return false;
+        let what = "write down which entry runs";
+        let mut note = || executor.slot.running(pending.entry.id);
+        match self.patiently(pending.generation, what, |_| true, &mut note) {
+            Ok(Some(())) => true,
+            Ok(None) => false,
+            Err(error) => {
+                self.stop(format!("cannot {what}: {error}"));
+                false
             }
         }
-        true
+    }
+
+    /// Does something that the disk may refuse for a while: waits and tries again. None
+    /// if the generation ended meanwhile.
+    pub(super) fn patiently<T, E: std::error::Error>(
+        &self,
+        generation: u64,
+        what: &str,
+        is_transient: impl Fn(&E) -> bool,
+        attempt: &mut dyn FnMut() -> Result<T, E>,
+    ) -> Result<Option<T>, E> {
+        let mut tries = 0;
+        loop {
+            let error = match attempt() {
+                Ok(done) => return Ok(Some(done)),
+                Err(error) => error,
+            };
+            tries += 1;
+            if !is_transient(&error) || tries == DISK_TRIES_MAX {
+                return Err(error);
+            }
+            let reason = chain_of(&error);
+            tracing::error!(app = %self.app, reason, "cannot {what}; waiting");
+            let waited = self.work.wait_timeout(self.inbox(), self.settings.reopen_after);
+            let (inbox, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            if inbox.generation != generation {
+                return Ok(None);
+            }
+        }
     }
 
     fn execute(
@@ -226,7 +256,7 @@ impl Shared {
             Act::Command(command) => {
                 self.execute_command(executor, base, catalog, pending, command)
             }
-            Act::Deploy(deploy) => self.execute_deploy(base, catalog, entry, deploy),
+            Act::Deploy(deploy) => self.execute_deploy(base, catalog, pending, deploy),
             Act::Remove { module } => self.execute_remove(base, catalog, entry, module),
             Act::DropTable { table } => self.execute_drop(base, catalog, entry, table),
             Act::Erase { sequence } => self.execute_erase(base, entry, *sequence),
@@ -244,18 +274,22 @@ impl Shared {
             let (app, id) = (&self.app, entry.id);
             tracing::warn!(%app, %id, sequence = %entry.sequence, %code, %message, "failed");
         }
+        let catalog = match redeployed {
+            true => match self.catalog_after(pending, &outcome)? {
+                Some(catalog) => Some(Arc::new(catalog)),
+                None => return Ok(()),
+            },
+            false => None,
+        };
         let mut progress = self.progress();
         if progress.generation != pending.generation {
             return Ok(());
         }
-        let step = step_of(&progress.head, entry.sequence, entry.time_ms, &outcome);
-        let step = step.ok_or_else(|| Stop("internal error: events have a gap".to_owned()))?;
+        let step = next_step(&progress.head, entry, &outcome)?;
         assert_eq!(progress.head.sequence().next(), entry.sequence, "I4: out of order");
         progress.unshared_bytes += progress.head.apply(step, &outcome.changes);
-        if redeployed {
-            let catalog = Catalog::of(&progress.head, &self.modules, &progress.catalog);
-            let catalog = catalog.map_err(|error| Stop(chain_of(&error)))?;
-            progress.catalog = Arc::new(catalog);
+        if let Some(catalog) = catalog {
+            progress.catalog = catalog;
         }
         progress.finished_bytes += bytes_of(&outcome);
         let (entry, flight) = (Arc::clone(entry), Arc::clone(&pending.flight));
@@ -263,6 +297,23 @@ impl Shared {
         drop(progress);
         self.announce(pending.generation);
         Ok(())
+    }
+
+    /// What is deployed after an entry that changes that; none if its generation ended.
+    fn catalog_after(&self, pending: &Pending, outcome: &Outcome) -> Result<Option<Catalog>, Stop> {
+        let (mut state, before) = {
+            let progress = self.progress();
+            if progress.generation != pending.generation {
+                return Ok(None);
+            }
+            (progress.head.clone(), Arc::clone(&progress.catalog))
+        };
+        let step = next_step(&state, &pending.entry, outcome)?;
+        state.apply(step, &outcome.changes);
+        let mut read = || Catalog::of(&state, &self.modules, &before);
+        let is_transient = catalog::Error::is_transient;
+        let catalog = self.patiently(pending.generation, "read a module", is_transient, &mut read);
+        catalog.map_err(|error| Stop(chain_of(&error)))
     }
 
     fn announce(&self, generation: u64) {
@@ -279,6 +330,11 @@ impl Shared {
             self.fresh.notify_one();
         }
     }
+}
+
+fn next_step(state: &State, entry: &Entry, outcome: &Outcome) -> Result<Step, Stop> {
+    let step = step_of(state, entry.sequence, entry.time_ms, outcome);
+    step.ok_or_else(|| Stop("internal error: events have a gap".to_owned()))
 }
 
 fn bytes_of(outcome: &Outcome) -> usize {

@@ -1,12 +1,13 @@
 //! An entry on its way: what those who wait for it hold.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::receipts::Receipt;
+use crate::record::Entry;
 use crate::value::Sequence;
 
 /// How the way of an entry ended.
@@ -14,6 +15,8 @@ use crate::value::Sequence;
 pub enum Answer {
     /// Executed, durable and visible.
     Done(Receipt),
+    /// Durable, and executed when the server is started again.
+    Logged,
     /// Whether it was logged is not known; the same id may be sent again.
     Unknown(String),
     /// It was not logged, and never will be.
@@ -27,15 +30,18 @@ pub struct Flight {
     pub id: Uuid,
     /// Its place.
     pub sequence: Sequence,
+    /// The entry.
+    pub entry: Arc<Entry>,
     logged: AtomicBool,
     answer: OnceLock<Answer>,
     changed: Notify,
 }
 
 impl Flight {
-    pub(super) fn new(id: Uuid, sequence: Sequence) -> Self {
+    pub(super) fn new(entry: Arc<Entry>) -> Self {
         let (logged, answer) = (AtomicBool::new(false), OnceLock::new());
-        Self { id, sequence, logged, answer, changed: Notify::new() }
+        let (id, sequence) = (entry.id, entry.sequence);
+        Self { id, sequence, entry, logged, answer, changed: Notify::new() }
     }
 
     /// Says nobody: mostly the answer comes in the same moment, and those who

@@ -246,14 +246,10 @@ impl Inbox {
         submission: Submission,
         known: Option<Seen>,
     ) -> Result<Ticket, Refusal> {
-        self.check_phase()?;
-        let id_time_ms = time_of(submission.id);
-        if let Some(seen) = self.ids.get(submission.id, id_time_ms).or(known) {
-            if seen.fingerprint != submission.fingerprint {
-                return Err(Refusal::Reused { sequence: seen.sequence });
-            }
-            return Ok(self.ticket(submission.id, seen));
+        if let Some(ticket) = self.retry(submission.id, submission.fingerprint, known)? {
+            return Ok(ticket);
         }
+        let id_time_ms = time_of(submission.id);
         let now_ms = clock.wall_ms().max(self.time_ms);
         self.floor.advance(clock);
         if submission.windowed {
@@ -263,6 +259,22 @@ impl Inbox {
         self.check_room(settings, bytes_of(&submission.act))?;
         let flight = self.sequence(submission, id_time_ms, now_ms);
         Ok(Ticket::Flying { flight, replayed: false })
+    }
+
+    /// What became of an id, of which the disk knows this; none if it has no place.
+    pub(super) fn retry(
+        &self,
+        id: Uuid,
+        fingerprint: Hash,
+        known: Option<Seen>,
+    ) -> Result<Option<Ticket>, Refusal> {
+        self.check_phase()?;
+        match self.ids.get(id, time_of(id)).or(known) {
+            Some(seen) if seen.fingerprint != fingerprint => {
+                Err(Refusal::Reused { sequence: seen.sequence })
+            }
+            seen => Ok(seen.map(|seen| self.ticket(id, seen))),
+        }
     }
 
     /// What is known of an id, of which the disk knows this. While the log is read
@@ -275,6 +287,11 @@ impl Inbox {
             Phase::Recovering(reason) => Err(Refusal::Recovering { reason: reason.clone() }),
             _ => Ok(Some(self.ticket(id, seen))),
         }
+    }
+
+    /// Whether an id is known here, and its receipt is in the log.
+    pub(super) fn has_settled(&self, id: Uuid) -> bool {
+        self.ids.get(id, time_of(id)).is_some() && !self.flights.contains_key(&id)
     }
 
     /// Asks for the log to be sealed; what is returned is told when it is, and
@@ -302,11 +319,7 @@ impl Inbox {
         if matches!(self.phase, Phase::Running | Phase::Recovering(_)) {
             self.phase = Phase::Recovering(reason.to_owned());
         }
-        // Not in the failed round, nor in one before: certainly not logged.
-        for fresh in std::mem::take(&mut self.fresh) {
-            self.flights.remove(&fresh.entry.id);
-            fresh.flight.settle(Answer::NotLogged(reason.to_owned()));
-        }
+        self.refuse_fresh(reason);
         for (_, flight) in std::mem::take(&mut self.flights) {
             flight.settle(Answer::Unknown(reason.to_owned()));
         }
@@ -345,11 +358,14 @@ impl Inbox {
             Phase::Stopped(reason) => format!("the lane has stopped: {reason}"),
             _ => "the server is shutting down".to_owned(),
         };
+        self.refuse_fresh(&text);
         for (_, flight) in std::mem::take(&mut self.flights) {
-            flight.settle(Answer::Unknown(text.clone()));
+            flight.settle(match flight.is_logged() {
+                true if phase == Phase::Closed => Answer::Logged,
+                _ => Answer::Unknown(text.clone()),
+            });
         }
         self.pending.clear();
-        self.fresh.clear();
         self.seals.clear();
         (self.unfinished, self.finished, self.flying_bytes) = (0, false, 0);
         self.generation += 1;
@@ -401,7 +417,7 @@ impl Inbox {
         admitted: Option<(Name, Hash)>,
         keep: Option<Arc<wasm::Module>>,
     ) -> Arc<Flight> {
-        let flight = Arc::new(Flight::new(entry.id, entry.sequence));
+        let flight = Arc::new(Flight::new(Arc::clone(entry)));
         self.flights.insert(entry.id, Arc::clone(&flight));
         self.flying_bytes += bytes_of(&entry.act);
         self.unfinished += 1;
@@ -409,6 +425,15 @@ impl Inbox {
         let pending = Pending { generation, entry, flight: Arc::clone(&flight), admitted, keep };
         self.pending.push_back(pending);
         flight
+    }
+
+    /// Answers what is in no round, neither in one that failed nor in one before: it is
+    /// certainly not logged, and never will be.
+    fn refuse_fresh(&mut self, reason: &str) {
+        for fresh in std::mem::take(&mut self.fresh) {
+            self.flights.remove(&fresh.entry.id);
+            fresh.flight.settle(Answer::NotLogged(reason.to_owned()));
+        }
     }
 
     fn ticket(&self, id: Uuid, seen: Seen) -> Ticket {

@@ -64,10 +64,6 @@ impl Follower {
         self.tail
     }
 
-    pub(crate) fn floor_ms(&self) -> u64 {
-        self.floor_ms
-    }
-
     /// The sequence that the next entry has.
     pub(crate) fn next_sequence(&self) -> Sequence {
         self.entry.next()

@@ -133,11 +133,11 @@ impl Segments {
         let first_round = meta.first_round;
         let tail = Tail { number: first_round.saturating_sub(1), chain: meta.chain_before };
         let mut follower = Follower::after(meta.history, tail, meta.first_sequence);
-        let mut time_ms = 0;
+        let (mut floor_ms, mut time_ms) = self.last_times(segments.last())?;
         file.scan(first_round, first_round, &mut |number, bytes, _| {
             let round = follower.accept(bytes);
             let round = round.map_err(|damage| opening::in_round(&newest, number, &damage))?;
-            time_ms = round.header.time_ms;
+            (floor_ms, time_ms) = (round.header.floor_ms, round.header.time_ms);
             Ok(())
         })?;
         let (tail, restored_from) = (follower.tail(), Some(follower.history()));
@@ -160,13 +160,23 @@ impl Segments {
         let path = self.dir.join(directory::file_name(meta.first_sequence, meta.first_round));
         let file = SegmentFile::open(&*self.disk, &path, self.limits.cache_bytes)?;
         let (number, chain_before) = (meta.first_round, meta.chain_before);
-        let floor_ms = follower.floor_ms();
         let header = RoundHeader { number, history, chain_before, floor_ms, time_ms };
         let nothing: [RecordRef<'_>; 0] = [];
         let round = record::encode(&header, nothing);
         file.append(number, &round.bytes)?;
         file.close(&*self.disk)?;
         Witness::reset(&*self.disk, &self.dir, Tail { number, chain: round.chain })
+    }
+
+    /// The floor and the time of the last round of a segment; zero if there is none.
+    fn last_times(&self, segment: Option<&Segment>) -> Result<(u64, u64), Error> {
+        let Some(segment) = segment else { return Ok((0, 0)) };
+        let file = SegmentFile::open(&*self.disk, &segment.path, self.limits.cache_bytes)?;
+        let Some(last) = file.last(segment.first_round)? else { return Ok((0, 0)) };
+        let header = record::header(&file.round(last)?);
+        let header = header.map_err(|damage| opening::in_round(segment, last, &damage))?;
+        file.close(&*self.disk)?;
+        Ok((header.floor_ms, header.time_ms))
     }
 
     /// Adds a segment without rounds.

@@ -144,3 +144,29 @@ fn i11_a_flipped_bit_never_takes_the_last_commit_away() {
     }
     assert!(refused > 0, "some of them matter");
 }
+
+#[test]
+fn nothing_is_told_of_a_panic_that_becomes_an_error() {
+    use std::panic::{set_hook, take_hook};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::quiet::{filtered, quietly};
+
+    // The hook is everybody's: it is put back, and counts only what happens here.
+    quietly(|| ());
+    let (before, told, here) = (take_hook(), Arc::new(AtomicU32::new(0)), std::thread::current());
+    let counting = Arc::clone(&told);
+    set_hook(filtered(Box::new(move |_| {
+        if std::thread::current().id() == here.id() {
+            counting.fetch_add(1, Ordering::SeqCst);
+        }
+    })));
+    let panicked = guarded::<()>(Path::new("a.redb"), "open", || panic!("of redb's"));
+    let quiet = told.load(Ordering::SeqCst);
+    let ours = catch_unwind(|| panic!("of ours"));
+    set_hook(before);
+    assert!(matches!(panicked, Err(Error::Damaged { .. })), "{panicked:?}");
+    assert!(ours.is_err());
+    assert_eq!((quiet, told.load(Ordering::SeqCst)), (0, 1));
+}

@@ -4,10 +4,10 @@
 use std::collections::VecDeque;
 
 use crate::ids::{AHEAD_MAX, time_of};
-use crate::index::{Index, Place, Row};
-use crate::log::{self, Log, SegmentInfo, Start, Upkeep};
+use crate::index::{self, Index, Place, Row};
+use crate::log::{Log, SegmentInfo, Start, Upkeep};
 use crate::receipts::Status;
-use crate::record::{Record, Round};
+use crate::record::{Damage, Record, Round};
 use crate::value::Sequence;
 
 use super::{Error, Recovered};
@@ -60,24 +60,8 @@ fn complete(log: &mut dyn Log, index: &Index, start: &Start) -> Result<(), Error
         let forgotten_ms = first_ms.saturating_add(AHEAD_MS + 1).min(start.floor_ms);
         index.begin_at(first.first_sequence, forgotten_ms)?;
     }
-    let mut rows =
-        Rows { after: index.covered(), upto: start.entry, open: VecDeque::new(), done: Vec::new() };
-    for (at, segment) in segments.iter().enumerate() {
-        let is_before =
-            segments.get(at + 1).is_some_and(|next| next.first_sequence <= rows.after.next());
-        if is_before || !segment.is_sealed || rows.are_complete() {
-            continue;
-        }
-        upkeep.check(segment.first_round, &mut |round| {
-            rows.round(&round);
-            Ok(())
-        })?;
-        if rows.done.len() >= ROWS_AT_ONCE {
-            index.add(&std::mem::take(&mut rows.done))?;
-        }
-    }
-    index.add(&rows.done)?;
-    Ok(())
+    let mut rows = Rows::of(index.covered(), start.entry);
+    rows.read(&*upkeep, ROWS_AT_ONCE, &mut |rows| index.add(rows))
 }
 
 /// The time of the first entry that is there.
@@ -100,36 +84,31 @@ fn first_time(upkeep: &dyn Upkeep, segments: &[SegmentInfo]) -> Result<Option<u6
 }
 
 /// What an index has to know of the entries after this one up to that one, as the sealed
-/// part of the log says; none if not all of them are there with their outcome.
+/// part of the log says, told in order and some at a time; false if not all of them are
+/// there with their outcome.
 ///
 /// # Errors
-/// [`log::Error`] if a segment is not what was written.
+/// [`Error::Log`] if a segment is not what was written; what `take` said.
 pub fn rows_of(
     upkeep: &dyn Upkeep,
     after: Sequence,
     upto: Sequence,
-) -> Result<Option<Vec<Row>>, log::Error> {
+    take: &mut Take<'_>,
+) -> Result<bool, Error> {
     let segments = upkeep.segments();
     if segments.first().is_none_or(|first| first.first_sequence > after.next()) {
-        return Ok(None);
+        return Ok(false);
     }
-    let mut rows = Rows { after, upto, open: VecDeque::new(), done: Vec::new() };
-    for (at, segment) in segments.iter().enumerate() {
-        let is_before =
-            segments.get(at + 1).is_some_and(|next| next.first_sequence <= after.next());
-        if is_before || !segment.is_sealed || rows.are_complete() {
-            continue;
-        }
-        upkeep.check(segment.first_round, &mut |round| {
-            rows.round(&round);
-            Ok(())
-        })?;
-    }
-    Ok(rows.are_complete().then_some(rows.done))
+    let mut rows = Rows::of(after, upto);
+    rows.read(upkeep, ROWS_AT_ONCE, take)?;
+    Ok(rows.are_complete())
 }
 
+/// Takes rows of an index, the next after those before.
+pub type Take<'a> = dyn FnMut(&[Row]) -> Result<(), index::Error> + 'a;
+
 /// Rows of an index as they are read from rounds.
-struct Rows {
+pub(super) struct Rows {
     /// Entries up to here are in the index.
     after: Sequence,
     /// Entries beyond this are not wanted.
@@ -137,9 +116,48 @@ struct Rows {
     /// Without an outcome yet.
     open: VecDeque<Row>,
     done: Vec<Row>,
+    /// The last that was done.
+    last: Sequence,
 }
 
 impl Rows {
+    pub(super) fn of(after: Sequence, upto: Sequence) -> Self {
+        Self { after, upto, open: VecDeque::new(), done: Vec::new(), last: after }
+    }
+
+    /// Reads the segments that have any, and gives rows away whenever there are so many.
+    pub(super) fn read(
+        &mut self,
+        upkeep: &dyn Upkeep,
+        at_once: usize,
+        take: &mut Take<'_>,
+    ) -> Result<(), Error> {
+        let segments = upkeep.segments();
+        for (at, segment) in segments.iter().enumerate() {
+            let is_before =
+                segments.get(at + 1).is_some_and(|next| next.first_sequence <= self.after.next());
+            if is_before || !segment.is_sealed || self.are_complete() {
+                continue;
+            }
+            let mut failed = None;
+            let checked = upkeep.check(segment.first_round, &mut |round| {
+                self.round(&round);
+                if self.done.len() >= at_once
+                    && let Err(error) = take(&std::mem::take(&mut self.done))
+                {
+                    failed = Some(error);
+                    return Err(Damage { offset: 0, record: None, what: "given up".to_owned() });
+                }
+                Ok(())
+            });
+            if let Some(error) = failed {
+                return Err(error.into());
+            }
+            checked?;
+        }
+        Ok(take(&std::mem::take(&mut self.done))?)
+    }
+
     fn round(&mut self, round: &Round) {
         for record in &round.records {
             match record {
@@ -160,6 +178,7 @@ impl Rows {
                     if ours && let Some(mut row) = self.open.pop_front() {
                         row.place.outcome_round = round.header.number;
                         row.place.status = Status::of(outcome);
+                        self.last = row.sequence;
                         self.done.push(row);
                     }
                 }
@@ -169,6 +188,6 @@ impl Rows {
     }
 
     fn are_complete(&self) -> bool {
-        self.open.is_empty() && self.done.last().is_some_and(|row| row.sequence == self.upto)
+        self.open.is_empty() && self.last == self.upto
     }
 }

@@ -11,15 +11,27 @@ use crate::disk::Disk;
 use crate::log::segments::{Examined, Limits, Seen};
 use crate::log::{self, Segments};
 use crate::state::State;
+use crate::value::Position;
 
-/// Checks the log, and everything against it. The state that it leads to, if it does.
+/// What a log leads to.
+#[derive(Debug, Default)]
+pub(super) struct Led {
+    /// The state, if it does.
+    pub(super) state: Option<State>,
+    /// Whether all of it could be read.
+    pub(super) is_whole: bool,
+    /// The first event in it.
+    pub(super) first_event: Option<Position>,
+}
+
+/// Checks the log, and everything against it.
 pub(super) fn check(
     disk: &Arc<dyn Disk>,
     app: &Path,
     starts: Starts,
     index: Compared,
     desk: &mut Desk<'_>,
-) -> Result<Option<State>, Error> {
+) -> Result<Led, Error> {
     let directory = app.join("log");
     let log = Segments::new(Arc::clone(disk), &directory, Limits::default());
     let begins = starts.used().map_or(0, |used| used.start.tail.number);
@@ -27,7 +39,7 @@ pub(super) fn check(
         Ok(segments) => segments,
         Err(error @ log::Error::Damaged { .. }) => {
             note(&directory, &error, Effect::Refuses, desk);
-            return Ok(None);
+            return Ok(Led::default());
         }
         Err(error) => return Err(error.into()),
     };
@@ -36,7 +48,7 @@ pub(super) fn check(
         let remedy = "put it back from a backup, or restore the app".to_owned();
         let (file, effect) = (directory, Effect::Refuses);
         desk.found(Finding { file, place: None, what, remedy, effect });
-        return Ok(None);
+        return Ok(Led::default());
     }
     let mut reading = Reading {
         disk: &**disk,
@@ -153,7 +165,7 @@ impl Reading<'_> {
         note(&file, error, effect, desk);
     }
 
-    fn end(self, desk: &mut Desk<'_>) -> Result<Option<State>, Error> {
+    fn end(self, desk: &mut Desk<'_>) -> Result<Led, Error> {
         if let Some(error) = self.failed {
             return Err(error);
         }
@@ -161,7 +173,9 @@ impl Reading<'_> {
         desk.report.entry = last;
         desk.report.outcome = self.states.last_outcome();
         self.index.end(self.is_whole.then_some(last), desk);
-        self.states.end(self.is_whole, desk)
+        let (is_whole, first_event) = (self.is_whole, self.states.first_event());
+        let state = self.states.end(is_whole, desk)?;
+        Ok(Led { state, is_whole, first_event })
     }
 }
 

@@ -20,7 +20,7 @@ use crate::log::Tail;
 use crate::record::{Entry, Outcome, Record, Round};
 use crate::recovery::step_of;
 use crate::state::State;
-use crate::value::{History, Sequence};
+use crate::value::{History, Position, Sequence};
 
 const OTHER: &str = "if the other checkpoint agrees with the log, remove this file while the \
                      server is stopped; else restore the app from a backup";
@@ -45,6 +45,8 @@ pub(super) struct States {
     open: VecDeque<Open>,
     entry: Sequence,
     outcome: Sequence,
+    /// The first event that the log has.
+    first_event: Option<Position>,
     /// Boundaries that a checkpoint names and that have to be there.
     tails: Vec<(usize, Tail)>,
     has_begun: bool,
@@ -63,6 +65,7 @@ impl States {
             open: VecDeque::new(),
             entry: Sequence(0),
             outcome: Sequence(0),
+            first_event: None,
             has_begun: false,
         }
     }
@@ -73,6 +76,10 @@ impl States {
 
     pub(super) fn last_outcome(&self) -> Sequence {
         self.outcome
+    }
+
+    pub(super) fn first_event(&self) -> Option<Position> {
+        self.first_event
     }
 
     /// What was read no longer leads to what comes.
@@ -147,6 +154,7 @@ impl States {
         let sequence = outcome.sequence;
         self.reach(Sequence(sequence.0.saturating_sub(1)), desk)?;
         self.outcome = sequence;
+        self.first_event = self.first_event.or(outcome.events.first().map(|event| event.position));
         while self.open.front().is_some_and(|open| open.sequence < sequence) {
             self.open.pop_front();
         }

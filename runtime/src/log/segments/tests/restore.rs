@@ -84,3 +84,31 @@ fn i11_a_change_of_history_without_a_restore_is_refused() {
     SegmentFile::create(&Files, &dir, &meta, 0).unwrap().close(&Files).unwrap();
     insta::assert_snapshot!(fixture.refusal(), @"00000000000000000003-00000000000000000003.redb: it is of history 00000000-0000-0000-0000-000000000001, what is before it of 00000000-0000-0000-0000-000000c0ffee; put the files of one log, under their own names, in this directory");
 }
+
+#[test]
+fn i3_a_restore_that_was_cut_off_and_done_again_keeps_the_floor() {
+    let fixture = Fixture::with_rounds(3);
+    let (opened, rounds) = fixture.open().unwrap();
+    let (floor_ms, chain_before) = (rounds[2].header.floor_ms, opened.tail.chain);
+    opened.log.close().unwrap();
+    assert!(floor_ms > 0);
+    // As far as a segment without rounds.
+    let newest = directory::segments(&Files, &fixture.segments.dir).unwrap().pop().unwrap();
+    let file = SegmentFile::open(&Files, &newest.path, 1 << 20).unwrap();
+    file.write_seal(Seal { tail: opened.tail }).unwrap();
+    file.close(&Files).unwrap();
+    let meta = Meta {
+        history: History(Uuid::from_u128(3)),
+        first_round: 4,
+        first_sequence: Sequence(4),
+        chain_before,
+        previous: Some(directory::name(&newest.path)),
+        restored_from: Some(HISTORY),
+    };
+    fixture.segments.add(&meta).unwrap();
+    fixture.segments.continue_as(RESTORED).unwrap();
+    let (opened, rounds) = fixture.open().unwrap();
+    assert_eq!((opened.history, rounds.len()), (RESTORED, 4));
+    assert_eq!(rounds[3].header.floor_ms, floor_ms);
+    assert_eq!(rounds[3].header.time_ms, rounds[2].header.time_ms);
+}
