@@ -149,15 +149,19 @@ impl Copy {
         let git = Call::new(&workspace.root, "git");
         let path = root.display().to_string();
         let copy = Self { root };
-        if copy.root.join(".git").exists() {
-            let head = git.args("rev-parse HEAD").output()?;
-            let head = String::from_utf8(head)?;
-            copy.git("checkout --quiet --force --detach").arg(head.trim()).run()?;
-        } else {
+        let head = String::from_utf8(git.clone().args("rev-parse HEAD").output()?)?;
+        let switches = std::fs::read(workspace.root.join(SWITCHES))?;
+        if !copy.root.join(".git").exists() {
             git.args("worktree add --force --detach").arg(path).run()?;
         }
-        let switches = workspace.root.join(SWITCHES).display().to_string();
-        copy.git("apply").arg(switches).run().context("the switches have to be made anew")?;
+        // What is there already is not written again: it would be compiled again.
+        let is_there = copy.git("rev-parse HEAD").output()? == head.as_bytes()
+            && copy.git("diff").output()? == switches;
+        if !is_there {
+            copy.git("checkout --quiet --force --detach").arg(head.trim()).run()?;
+            let switches = workspace.root.join(SWITCHES).display().to_string();
+            copy.git("apply").arg(switches).run().context("the switches have to be made anew")?;
+        }
         copy.cargo("--lib --test it --no-run").run()?;
         Ok(copy)
     }
