@@ -166,7 +166,7 @@ impl SegmentFile {
     pub(super) fn round(&self, number: u64) -> Result<Vec<u8>, Error> {
         let round = self.read("read a round", |transaction| {
             let rounds = transaction.open_table(ROUNDS)?;
-            Ok(rounds.get(number)?.map(|round| round.value().to_vec()))
+            bytes_of(&rounds, number)
         })?;
         round.ok_or_else(|| self.missing(number))
     }
@@ -186,10 +186,10 @@ impl SegmentFile {
         };
         for number in from..=last {
             // `each` stays outside the guard: a panic there is not the file's.
-            let round = self.guarded("read a round", || Ok(rounds.get(number)?))?;
+            let round = self.guarded("read a round", || bytes_of(&rounds, number))?;
             let missing = || self.damaged(format!("round {number} is missing"));
             let round = round.ok_or_else(missing)?;
-            each(number, round.value(), last)?;
+            each(number, &round, last)?;
         }
         Ok(())
     }
@@ -261,6 +261,15 @@ impl fmt::Debug for SegmentFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SegmentFile").field("path", &self.path).finish_non_exhaustive()
     }
+}
+
+/// A copy of a round: looking at it in place is where a damaged page panics, and that
+/// has to be inside the guard.
+fn bytes_of(
+    rounds: &ReadOnlyTable<u64, &'static [u8]>,
+    number: u64,
+) -> Result<Option<Vec<u8>>, redb::Error> {
+    Ok(rounds.get(number)?.map(|round| round.value().to_vec()))
 }
 
 /// What a segment's pages said, about the segment.
