@@ -113,7 +113,7 @@ impl Bench {
 
     /// The keys of all notes.
     async fn notes(&self) -> Vec<String> {
-        let notes = self.rig.query("notes", json!(null)).await;
+        let notes = self.rig.query("notes", json!({})).await;
         let notes = notes.as_array().expect("a list").iter();
         notes.map(|note| note["key"].as_str().expect("a text").to_owned()).collect()
     }
