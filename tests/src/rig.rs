@@ -196,6 +196,20 @@ impl Rig {
         Ok(self.app.rows(At::default(), page).await?.rows)
     }
 
+    /// Waits until everything that is logged was executed: after a crash, what had no
+    /// outcome runs once the app is open.
+    ///
+    /// # Panics
+    /// If it takes too long.
+    pub async fn settle(&self) {
+        let settled = async {
+            while self.sequence() != self.app.lane().last_sequence().0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, settled).await.expect("all of it is executed");
+    }
+
     /// The latest published sequence.
     #[must_use]
     pub fn sequence(&self) -> u64 {

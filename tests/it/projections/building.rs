@@ -187,6 +187,7 @@ fn rebuilt_tables_equal_those_that_were_kept_up_whenever_it_is_done() {
                     }
                 };
             }
+            rig.settle().await;
             until(&rig, "live", is_live).await;
             assert_eq!(rows(&rig).await, expected(&rig, version.into()), "round {round}");
         }
@@ -237,6 +238,7 @@ fn i1_i5_a_build_that_is_cut_off_at_any_step_is_completed() {
             walk.advance_to(position);
             let image = walk.image(Survival::Mixed, &mut random);
             rig = rig.open_again(of_disk(image));
+            rig.settle().await;
             let info = until(&rig, "live", is_live).await;
             let version = info.projecting.row.live.as_ref().map(|live| live.version);
             let version = version.expect("it is live");
