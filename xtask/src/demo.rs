@@ -8,6 +8,7 @@ mod client;
 mod crash;
 mod lamp;
 mod movies;
+mod orders;
 mod screen;
 mod server;
 
@@ -24,7 +25,7 @@ use screen::{Screen, ms, thousands};
 use server::{Place, Server};
 
 /// The apps, each with one module of the same name.
-const APPS: [&str; 3] = ["shop", "bank", "movies"];
+const APPS: [&str; 4] = ["shop", "bank", "movies", "orders"];
 
 /// What happens when all was shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,7 @@ fn show(screen: &Screen, workspace: &Workspace, place: &Place, server: Server) -
     movies::show(screen, &client, &workspace.target.join("data/movies.json"))?;
     lamp::show(screen, &client)?;
     bank::show(screen, &client)?;
+    let server = orders::show(screen, workspace, place, server)?;
     crash::show(screen, place, server)
 }
 
@@ -73,7 +75,7 @@ fn set_up(screen: &Screen, workspace: &Workspace) -> Result<Place> {
     screen.say("Building the applications and the server: some minutes the first time.");
     let started = Instant::now();
     setup::guests(workspace)?;
-    timed("modules", started, "shop, bank, movies");
+    timed("modules", started, &APPS.join(", "));
     let started = Instant::now();
     let binary = setup::server(workspace)?;
     timed("server", started, &workspace.short(&binary));
@@ -94,26 +96,42 @@ fn start(screen: &Screen, workspace: &Workspace, place: &Place) -> Result<Server
 
 /// Creates the apps and uploads their modules.
 fn deploy(screen: &Screen, workspace: &Workspace, client: &Client) -> Result<()> {
-    screen.section("Three apps, each with a module in WebAssembly");
+    screen.section("Four apps, each with a module in WebAssembly");
     for app in APPS {
         client.create(&format!("/v1/apps/{app}"))?.expect(201)?;
-        let file = workspace.guest(app);
-        let module = std::fs::read(&file).with_context(|| format!("{}", file.display()))?;
-        let path = format!("/v1/apps/{app}/modules/{app}");
-        screen.sent("", &format!("PUT {path}, {} bytes", thousands(module.len())));
-        let headers = [("content-type", "application/wasm")];
-        let reply = client.send("PUT", &path, &headers, Some(&module))?;
-        reply.expect(200)?;
-        let module = client.get(&path)?.expect(200)?;
-        screen.came("", reply.status, text(&module, "description"));
-        screen.field("  commands", names(&module, "commands"));
-        screen.field("  queries", names(&module, "queries"));
+        upload(screen, workspace, client, app, app)?;
     }
     let apps = client.get("/v1/apps")?.expect(200)?;
     let apps = apps.get("apps").and_then(Json::as_array).context("no list of apps")?;
     let is_there = |app: &&str| apps.iter().any(|found| text(found, "name") == *app);
     let found = APPS.iter().filter(|app| is_there(app)).count();
-    screen.claim("the server has the three apps", &found, &APPS.len())
+    screen.claim("the server has the four apps", &found, &APPS.len())
+}
+
+/// Uploads a module, and shows what it is.
+fn upload(
+    screen: &Screen,
+    workspace: &Workspace,
+    client: &Client,
+    app: &str,
+    module: &str,
+) -> Result<()> {
+    let file = workspace.guest(module);
+    let bytes = std::fs::read(&file).with_context(|| format!("{}", file.display()))?;
+    let path = format!("/v1/apps/{app}/modules/{module}");
+    screen.sent("", &format!("PUT {path}, {} bytes", thousands(bytes.len())));
+    let headers = [("content-type", "application/wasm")];
+    let reply = client.send("PUT", &path, &headers, Some(&bytes))?;
+    reply.expect(200)?;
+    let module = client.get(&path)?.expect(200)?;
+    screen.came("", reply.status, text(&module, "description"));
+    for kind in ["commands", "queries", "projections", "reactions"] {
+        let names = names(&module, kind);
+        if !names.is_empty() {
+            screen.field(&format!("  {kind}"), names);
+        }
+    }
+    Ok(())
 }
 
 fn names(module: &Json, member: &str) -> String {

@@ -43,7 +43,7 @@ impl Screen {
 
     /// A name and what it is.
     pub(crate) fn field(&self, name: &str, value: impl Display) {
-        println!("  {}{value}", self.paint("2", &format!("{name:<12}")));
+        println!("  {}{value}", self.paint("2", &format!("{name:<14}")));
     }
 
     /// What is sent.
