@@ -174,7 +174,7 @@ fn what_follows_knows_what_it_follows_from() {
         let Some(command) = followed[0].entry.act.command() else { panic!("{followed:?}") };
         assert_eq!(&*command.correlation_id, "order-42");
         assert_eq!(command.causation_id.as_deref(), Some(event.id.to_string().as_str()));
-        assert_eq!(&*command.metadata, r#"{"depth":1}"#);
+        assert_eq!(&*command.metadata, r#"{"depth":1,"reaction":"works"}"#);
         assert_eq!(followed[0].entry.id.get_version_num(), 8);
         assert_eq!(command.scheduled_for_ms, Some(event.time_ms));
     });

@@ -60,6 +60,7 @@ fn a_trace_is_the_tree_of_what_followed() {
     let command = &trace["items"][2]["command"];
     assert_eq!((&command["name"], &command["status"]), (&json!("emit"), &json!("succeeded")));
     assert_eq!(command["causation_id"], json!(placed));
+    assert_eq!(command["reaction"], json!(null), "a client sent it");
     assert_eq!(shape(&app.get(&format!("/trace/{other}")).expect(200)).len(), 2);
     let unknown = app.get("/trace/nothing");
     assert_eq!((unknown.status, unknown.code()), (404, "unknown-trace".to_owned()));

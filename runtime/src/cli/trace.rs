@@ -45,6 +45,10 @@ struct Command {
     #[serde(default)]
     name: Option<String>,
     #[serde(default)]
+    reaction: Option<String>,
+    #[serde(default)]
+    scheduled_for: Option<String>,
+    #[serde(default)]
     status: Option<String>,
     accepted_at: String,
     sequence: u64,
@@ -114,7 +118,14 @@ impl Command {
         let code = self.failure.as_ref().map(|failure| format!(" ({})", failure.code));
         let ms = self.elapsed_us as f64 / 1000.0;
         let (sequence, at) = (self.sequence, &self.accepted_at);
-        format!("#{sequence} {name}: {status}{}  {at}  {ms:.1} ms", code.unwrap_or_default())
+        // A reaction's commands are timers as well, that are due at once.
+        let by = match (&self.reaction, &self.scheduled_for) {
+            (Some(reaction), _) => format!(", by reaction {reaction}"),
+            (None, Some(_)) => ", by a timer".to_owned(),
+            (None, None) => String::new(),
+        };
+        let code = code.unwrap_or_default();
+        format!("#{sequence} {name}: {status}{code}{by}  {at}  {ms:.1} ms")
     }
 }
 

@@ -2,28 +2,15 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
-
 use crate::archive::{Archived, Body};
 use crate::record::{Act, Entry, Outcome};
+use crate::transaction::timers::written;
 use crate::value::StoredEvent;
-
-/// What only the server writes into the metadata of a command.
-#[derive(Deserialize)]
-struct Written {
-    #[serde(default)]
-    depth: u32,
-}
 
 /// How many reactions and timers led to an entry, one after another.
 #[must_use]
 pub fn depth_of(entry: &Entry) -> u32 {
-    let Act::Command(command) = &entry.act else { return 0 };
-    // Most commands have none, and metadata is any JSON object of any size.
-    if !command.metadata.contains("\"depth\"") {
-        return 0;
-    }
-    serde_json::from_str(&command.metadata).map_or(0, |written: Written| written.depth)
+    entry.act.command().map_or(0, |command| written(&command.metadata).depth)
 }
 
 /// The events of an entry with what is known of it.

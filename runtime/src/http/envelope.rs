@@ -20,7 +20,7 @@ use super::trace;
 use crate::engine::CommandRequest;
 use crate::record::{Keys, Unchanged};
 use crate::schema;
-use crate::transaction::timers::DEPTH;
+use crate::transaction::timers::WRITTEN;
 use crate::value::{CommandId, GUEST_INTEGER_MAX, Key, Name, Sequence};
 
 /// The input of a command or query whose client sends none.
@@ -146,18 +146,18 @@ fn metadata(given: Option<&RawValue>, traceparent: Option<&str>) -> Result<Arc<s
     if schema::check_json(given.get()).is_err() {
         return Err(Problem::of_member("/metadata", "is nested too deeply"));
     }
-    if has_depth(given.get()) {
-        let reason = "is the server's to set: how many commands led to this one";
-        return Err(Problem::of_member("/metadata/depth", reason));
+    if let Some(member) = written_member(given.get()) {
+        let reason = "is the server's to set: it says what led to a command";
+        return Err(Problem::of_member(&format!("/metadata/{member}"), reason));
     }
     let metadata = trace::metadata(given.get(), traceparent);
     metadata.ok_or_else(|| Problem::of_member("/metadata", "must be a JSON object"))
 }
 
-/// Whether metadata has the member that only the server writes.
-fn has_depth(metadata: &str) -> bool {
-    let members = serde_json::from_str::<BTreeMap<Cow<'_, str>, IgnoredAny>>(metadata);
-    members.is_ok_and(|members| members.contains_key(DEPTH))
+/// A member of metadata that only the server writes.
+fn written_member(metadata: &str) -> Option<&'static str> {
+    let members: BTreeMap<Cow<'_, str>, IgnoredAny> = serde_json::from_str(metadata).ok()?;
+    WRITTEN.into_iter().find(|member| members.contains_key(*member))
 }
 
 /// An id of another command or event: any text, within reason.

@@ -15,9 +15,9 @@ use super::params::Params;
 use super::problem::{Problem, internal};
 use super::receipt::{FailureJson, status};
 use crate::engine::{TraceItem, Traced};
-use crate::events::depth_of;
 use crate::receipts::Receipt;
 use crate::record::{Command, Verdict};
+use crate::transaction::timers::written;
 
 #[derive(Debug, Serialize)]
 struct TraceJson<'a> {
@@ -48,6 +48,9 @@ struct CommandJson<'a> {
     id: Uuid,
     sequence: u64,
     name: &'a str,
+    /// The reaction that asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reaction: Option<Arc<str>>,
     status: &'static str,
     accepted_at: Time,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,15 +100,17 @@ fn of_command<'a>(receipt: &'a Receipt, command: &'a Command) -> CommandJson<'a>
         Verdict::Succeeded(_) => None,
         Verdict::Rejected(failure) | Verdict::Failed(failure) => Some(FailureJson::of(failure)),
     });
+    let written = written(&command.metadata);
     CommandJson {
         id: entry.id,
         sequence: entry.sequence.0,
         name: command.name.as_str(),
+        reaction: written.reaction,
         status: status(receipt).as_str(),
         accepted_at: Time(entry.time_ms),
         scheduled_for: command.scheduled_for_ms.map(Time),
         causation_id: command.causation_id.as_deref(),
-        depth: depth_of(entry),
+        depth: written.depth,
         elapsed_us: outcome.map_or(0, |outcome| outcome.elapsed_us),
         failure,
         erased: entry.erased,

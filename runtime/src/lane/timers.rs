@@ -17,7 +17,7 @@ use super::{Lane, Shared};
 use crate::catalog::{Catalog, Deployed};
 use crate::record::{Command, Entry, Schedule, Verdict};
 use crate::state::State;
-use crate::transaction::timers::{depth_of, timer};
+use crate::transaction::timers::{timer, written};
 use crate::transaction::{Chain, NewCommand, Transaction};
 use crate::value::{Failure, History, Value};
 
@@ -96,7 +96,7 @@ pub fn chain_of_command(history: History, depth_max: u32, entry: &Entry) -> Chai
     // Only what the server submits has a depth.
     let depth = command
         .filter(|command| command.scheduled_for_ms.is_some())
-        .map_or(0, |command| depth_of(&command.metadata));
+        .map_or(0, |command| written(&command.metadata).depth);
     Chain { history, correlation_id, depth, depth_max }
 }
 

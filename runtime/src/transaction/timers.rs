@@ -28,9 +28,12 @@ pub const TIMERS_MAX: u64 = 1_000_000;
 /// How far ahead of its command a timer has to be for the chain to begin anew, in
 /// milliseconds: a clock that ticks is no chain that feeds itself.
 pub const CHAIN_BROKEN_MS: u64 = 1_000;
-/// The member of a command's metadata that says how many others led to it. Only the
-/// server writes it.
-pub const DEPTH: &str = "depth";
+/// The member of a command's metadata that says how many others led to it.
+const DEPTH: &str = "depth";
+/// The member that names the reaction which asked for it.
+const REACTION: &str = "reaction";
+/// The members that only the server writes.
+pub const WRITTEN: [&str; 2] = [DEPTH, REACTION];
 
 /// What a timer's row holds beside input and metadata, roughly, in bytes.
 const TIMER_OVERHEAD_BYTES: usize = 512;
@@ -123,7 +126,7 @@ impl Transaction {
             true => 0,
             false => deeper(&self.context.chain)?,
         };
-        let metadata = with_depth(&command.metadata, depth)?;
+        let metadata = with_written(&command.metadata, depth, None)?;
         if timer_count(&self.base) + u64::from(self.timers) >= TIMERS_MAX {
             return Err(Refusal::TooManyTimers { limit: TIMERS_MAX });
         }
@@ -180,7 +183,7 @@ impl Timer {
     /// How many timers and reactions led to it, one at the heels of another.
     #[must_use]
     pub fn depth(&self) -> u32 {
-        depth_of(&self.command.metadata)
+        written(&self.command.metadata).depth
     }
 
     /// Its key in `$due`: in the order of these keys timers fire.
@@ -266,15 +269,25 @@ pub fn due_ms_of(due_key: &str) -> Option<u64> {
     due_key.split('/').next()?.parse().ok()
 }
 
-/// What a command that the server submitted says of how many others led to it.
+/// What the server wrote into the metadata of a command that it submits.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct Written {
+    /// How many timers and reactions led to the command, one at the heels of another.
+    #[serde(default)]
+    pub depth: u32,
+    /// The reaction that asked for it, if one did.
+    #[serde(default)]
+    pub reaction: Option<Arc<str>>,
+}
+
+/// What the server wrote into metadata; nothing if it wrote nothing.
 #[must_use]
-pub fn depth_of(metadata: &str) -> u32 {
-    #[derive(Deserialize)]
-    struct Known {
-        #[serde(default)]
-        depth: u32,
+pub fn written(metadata: &str) -> Written {
+    // Most commands have none of it, and metadata is any JSON object of any size.
+    match WRITTEN.iter().any(|member| metadata.contains(member)) {
+        true => serde_json::from_str(metadata).unwrap_or_default(),
+        false => Written::default(),
     }
-    serde_json::from_str::<Known>(metadata).map_or(0, |known| known.depth)
 }
 
 /// The depth of what follows at once from a command of a chain.
@@ -288,21 +301,32 @@ pub fn deeper(chain: &Chain) -> Result<u32, Refusal> {
     }
 }
 
-/// Metadata that says how deep its command is, whatever it said before.
+/// Metadata that says how deep its command is and which reaction asked for it, whatever
+/// it said before.
 ///
 /// # Errors
 /// [`Refusal::InvalidCommand`] if it is not a JSON object.
-pub fn with_depth(metadata: &str, depth: u32) -> Result<Arc<str>, Refusal> {
-    let rewritten = rewrite(metadata, depth);
+pub fn with_written(
+    metadata: &str,
+    depth: u32,
+    reaction: Option<&Name>,
+) -> Result<Arc<str>, Refusal> {
+    let rewritten = rewrite(metadata, depth, reaction);
     rewritten.map_err(|error| Refusal::InvalidCommand { reason: format!("metadata: {error}") })
 }
 
-fn rewrite(metadata: &str, depth: u32) -> serde_json::Result<Arc<str>> {
+fn rewrite(metadata: &str, depth: u32, reaction: Option<&Name>) -> serde_json::Result<Arc<str>> {
     let mut members: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(metadata)?;
+    for member in WRITTEN {
+        members.remove(member);
+    }
     let depth_json = to_raw_value(&depth)?;
-    members.remove(DEPTH);
     if depth > 0 {
-        members.insert(Cow::Borrowed(DEPTH), &depth_json);
+        members.insert(DEPTH.into(), &depth_json);
+    }
+    let reaction = reaction.map(|name| to_raw_value(name.as_str())).transpose()?;
+    if let Some(reaction) = &reaction {
+        members.insert(REACTION.into(), reaction);
     }
     Ok(serde_json::to_string(&members)?.into())
 }

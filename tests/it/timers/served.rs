@@ -88,6 +88,8 @@ fn what_a_client_may_not_say_of_a_timer() {
     refused(basis, "/basis");
     let depth = json!({ "name": "put", "input": put_item, "metadata": { "depth": 1 } });
     refused(depth, "/metadata/depth");
+    let reaction = json!({ "name": "put", "input": put_item, "metadata": { "reaction": "r" } });
+    refused(reaction, "/metadata/reaction");
     // What does not fit now is refused now.
     let unfit = put(&app, &json!({ "name": "put", "input": { "key": 1 }, "at": 0 }));
     assert_eq!(unfit.expect(422)["code"], json!("invalid-input"));

@@ -11,7 +11,7 @@ use crate::lane::reactions::{
 };
 use crate::lane::{Expected, Lane, Prepared};
 use crate::snapshot::Snapshot;
-use crate::transaction::timers::{TIMERS_MAX, Timer, Turn, deeper, timer_count, with_depth};
+use crate::transaction::timers::{TIMERS_MAX, Timer, Turn, deeper, timer_count, with_written};
 use crate::transaction::{self, Chain, Context, NewCommand, Transaction};
 use crate::value::{Key, Name, Position, StoredEvent, Value, derived};
 use crate::wasm::{CallError, ReactCall};
@@ -109,7 +109,7 @@ impl<'a> Step<'a> {
         self.check(&command)?;
         let chain = Chain { depth: event.depth, ..self.chain.clone() };
         let depth = deeper(&chain).map_err(|refusal| Failed::refused(&refusal))?;
-        let metadata = with_depth(&command.metadata, depth);
+        let metadata = with_written(&command.metadata, depth, Some(name));
         let metadata = metadata.map_err(|refusal| Failed::refused(&refusal))?;
         let cause = format!("reaction/{name}/{}", event.id);
         let turn = Turn { sequence: event.sequence, position: Some(event.position), index };

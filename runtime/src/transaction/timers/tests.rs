@@ -50,7 +50,7 @@ fn waiting(state: &State) -> Vec<Uuid> {
 fn a_timer_is_what_was_scheduled() {
     let mut first = transaction(State::empty());
     let deepest = "[".repeat(120) + &"]".repeat(120);
-    let metadata = r#"{"tenant": "a", "depth": 9}"#;
+    let metadata = r#"{"tenant": "a", "depth": 9, "reaction": "r"}"#;
     let command = NewCommand::new("wake", deepest.as_str().into(), metadata.into()).unwrap();
     let id = first.schedule(TIME_MS + 5_000, command).unwrap();
     let state = applied(State::empty(), first);
@@ -59,7 +59,7 @@ fn a_timer_is_what_was_scheduled() {
     assert_eq!((found.id, found.due_ms), (id, TIME_MS + 5_000));
     assert_eq!(found.turn, Turn { sequence: Sequence(5), position: None, index: 0 });
     assert_eq!(&*found.command.input, deepest);
-    assert_eq!(&*found.command.metadata, r#"{"tenant":"a"}"#, "nobody sets its own depth");
+    assert_eq!(&*found.command.metadata, r#"{"tenant":"a"}"#, "nobody sets what the server writes");
     assert_eq!(&*found.correlation_id, "all-of-it");
     assert_eq!(&*found.causation_id, COMMAND.to_string());
     assert_eq!(id, derived(chain(0).history, TIME_MS, &format!("timer/{COMMAND}"), 0));
