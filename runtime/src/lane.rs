@@ -276,6 +276,16 @@ impl Lane {
         self.0.inbox().check_phase()
     }
 
+    /// Whether it would take an entry now.
+    ///
+    /// # Errors
+    /// As [`Lane::takes_entries`], and [`Refusal::Full`].
+    pub fn has_room(&self) -> Result<(), Refusal> {
+        let inbox = self.0.inbox();
+        inbox.check_phase()?;
+        inbox.check_room(&self.0.settings, 0)
+    }
+
     /// Takes nothing new from now on; what is sequenced goes on.
     pub fn drain(&self) {
         self.0.drain();

@@ -1,7 +1,7 @@
 //! What is done beside the lane of an app, because it would hold up commands: tables
-//! are built from events, above all. One thread for each app, which is there while
-//! there is something to do and ends when there is not; each thing to do is a
-//! [`Duty`], and they take turns.
+//! are built from events, above all. Each thing to do is a [`Duty`], with a thread of
+//! its own, so that none holds up another; the thread is there while there is something
+//! to do and ends when there is not.
 //!
 //! A duty looks at what is published and durable, and brings what it comes to into the
 //! lane as an entry ([`Prepared`](crate::lane::Prepared)). It keeps nothing that a
@@ -32,11 +32,15 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// Something that is done beside the lane.
 pub trait Duty: fmt::Debug + Send {
+    /// What is done, in a word or two.
+    fn name(&self) -> &'static str;
+
     /// Whether a state has something for it, now or later. Asked whenever something is
     /// published while no thread is there, by the lane: it reads next to nothing.
     fn is_wanted(&self, snapshot: &Snapshot) -> bool;
 
-    /// Does some of what is due, and says when there is more.
+    /// Does some of what is due, and says when there is more. Looks at
+    /// [`Turn::is_over`] between one call of a handler and the next.
     fn attend(&mut self, turn: &Turn<'_>) -> Next;
 }
 
@@ -65,7 +69,7 @@ impl Next {
 
 /// A duty's turn.
 #[derive(Debug)]
-pub struct Turn<'a>(&'a Shared);
+pub struct Turn<'a>(&'a Post);
 
 impl Turn<'_> {
     /// The lane.
@@ -106,62 +110,79 @@ impl Turn<'_> {
 
 /// The worker of an app. Ends with it.
 #[derive(Debug)]
-pub struct Worker(Arc<Shared>);
+pub struct Worker(Arc<[Arc<Post>]>);
 
+/// A duty, and the thread that attends to it.
 #[derive(Debug)]
-struct Shared {
+struct Post {
     app: Name,
+    name: &'static str,
     lane: Lane,
     clock: Clock,
-    /// Held for a few moves; never while a duty is attended to.
+    /// Held for a few moves; never while the duty is attended to.
     state: Mutex<State>,
     bell: Condvar,
 }
 
 #[derive(Debug)]
 struct State {
-    /// Something was published that no duty has looked at.
+    /// Something was published that the duty has not looked at.
     rung: bool,
     stopping: bool,
-    /// While no thread has them.
-    duties: Vec<Box<dyn Duty>>,
+    /// While no thread has it.
+    duty: Option<Box<dyn Duty>>,
     /// Whether a thread is there, or has panicked.
     running: bool,
     thread: Option<JoinHandle<()>>,
+    /// The thread has panicked, and the duty is gone.
+    is_broken: bool,
 }
 
 impl Worker {
-    /// A worker that attends to these duties, in turn, whenever the lane has published
-    /// something.
+    /// A worker that attends to these duties whenever the lane has published something.
     #[must_use]
-    pub fn start(app: Name, lane: Lane, clock: Clock, duties: Vec<Box<dyn Duty>>) -> Self {
-        let (rung, stopping, running, thread) = (false, false, false, None);
-        let state = State { rung, stopping, duties, running, thread };
-        let (state, bell) = (Mutex::new(state), Condvar::new());
-        let shared = Arc::new(Shared { app, lane, clock, state, bell });
-        let weak: Weak<Shared> = Arc::downgrade(&shared);
-        shared.lane.when_published(move || {
-            if let Some(shared) = weak.upgrade() {
-                shared.ring();
+    pub fn start(app: &Name, lane: &Lane, clock: &Clock, duties: Vec<Box<dyn Duty>>) -> Self {
+        let posts = duties.into_iter().map(|duty| {
+            let (name, duty) = (duty.name(), Some(duty));
+            let (rung, stopping, running, thread, is_broken) = (false, false, false, None, false);
+            let state = State { rung, stopping, duty, running, thread, is_broken };
+            let (state, bell) = (Mutex::new(state), Condvar::new());
+            let (app, lane, clock) = (app.clone(), lane.clone(), clock.clone());
+            Arc::new(Post { app, name, lane, clock, state, bell })
+        });
+        let posts: Arc<[Arc<Post>]> = posts.collect();
+        let weak: Weak<[Arc<Post>]> = Arc::downgrade(&posts);
+        lane.when_published(move || {
+            for post in weak.upgrade().iter().flat_map(|posts| posts.iter()) {
+                post.ring();
             }
         });
         // What was left over when the app was closed.
-        shared.ring();
-        Self(shared)
+        posts.iter().for_each(Post::ring);
+        Self(posts)
     }
 
-    /// Ends the thread, and waits for it: for one call of a handler at most.
+    /// What is not done any more because of a fault of the server's own, for people.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        let broken = self.0.iter().filter(|post| post.state().is_broken);
+        let said = broken.map(|post| {
+            format!(
+                "an internal error ended the {}: they stand still until the server is \
+                 started again; please report what its log says",
+                post.name
+            )
+        });
+        said.collect()
+    }
+
+    /// Ends the threads, and waits for them: for one call of a handler each, at most.
     pub fn stop(&self) {
-        let thread = {
-            let mut state = self.0.state();
-            state.stopping = true;
-            state.thread.take()
-        };
-        self.0.bell.notify_all();
-        if let Some(thread) = thread
-            && thread.join().is_err()
-        {
-            tracing::error!(app = %self.0.app, "internal error: the worker panicked");
+        let threads: Vec<_> = self.0.iter().map(|post| post.end()).collect();
+        for (post, thread) in self.0.iter().zip(threads) {
+            if thread.is_some_and(|thread| thread.join().is_err()) {
+                tracing::error!(app = %post.app, "internal error: the worker panicked");
+            }
         }
     }
 }
@@ -172,7 +193,7 @@ impl Drop for Worker {
     }
 }
 
-impl Shared {
+impl Post {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -186,37 +207,41 @@ impl Shared {
             return self.bell.notify_all();
         }
         let snapshot = self.lane.snapshots().current();
-        if state.stopping || !state.duties.iter().any(|duty| duty.is_wanted(&snapshot)) {
+        if state.stopping || !state.duty.as_ref().is_some_and(|duty| duty.is_wanted(&snapshot)) {
             return;
         }
-        let shared = Arc::clone(self);
-        let builder = thread::Builder::new().name(format!("{}-worker", self.app));
-        match builder.stack_size(STACK_BYTES).spawn(move || shared.run()) {
+        let post = Arc::clone(self);
+        let builder = thread::Builder::new().name(format!("{}-{}", self.app, self.name));
+        match builder.stack_size(STACK_BYTES).spawn(move || post.run()) {
             // One that ended by itself before is let go of.
             Ok(thread) => (state.running, state.thread) = (true, Some(thread)),
-            Err(error) => tracing::error!(app = %self.app, %error, "no thread for the worker"),
+            Err(error) => {
+                let name = self.name;
+                tracing::error!(app = %self.app, name, %error, "no thread for the worker");
+            }
         }
     }
 
     fn run(&self) {
-        let mut duties = std::mem::take(&mut self.state().duties);
-        let attended = catch_unwind(AssertUnwindSafe(|| self.attend(&mut duties)));
+        let Some(mut duty) = self.state().duty.take() else { return };
+        let attended = catch_unwind(AssertUnwindSafe(|| self.attend(&mut *duty)));
         match attended {
             // It is as if nobody was there: the next ring starts another.
-            Ok(mut state) => (state.duties, state.running) = (duties, false),
-            // A fault of ours: what it left behind is not trusted.
-            Err(_) => tracing::error!(app = %self.app, "internal error: the worker panicked"),
+            Ok(mut state) => (state.duty, state.running) = (Some(duty), false),
+            // What it left behind is not trusted.
+            Err(_) => {
+                let name = self.name;
+                tracing::error!(app = %self.app, name, "internal error: the worker panicked");
+                self.state().is_broken = true;
+            }
         }
     }
 
-    /// Attends to all duties until there is nothing to do for long.
-    fn attend(&self, duties: &mut [Box<dyn Duty>]) -> MutexGuard<'_, State> {
+    /// Attends to the duty until there is nothing to do for long.
+    fn attend(&self, duty: &mut dyn Duty) -> MutexGuard<'_, State> {
         loop {
             self.state().rung = false;
-            let turn = Turn(self);
-            let next = duties.iter_mut().map(|duty| duty.attend(&turn));
-            let next = next.fold(Next::Idle, Next::or);
-            let (patience, is_idle) = match next {
+            let (patience, is_idle) = match duty.attend(&Turn(self)) {
                 Next::Again => (Duration::ZERO, false),
                 Next::After(time) => (time, false),
                 Next::Idle => (IDLE_AFTER, true),
@@ -230,5 +255,12 @@ impl Shared {
                 return state;
             }
         }
+    }
+
+    fn end(&self) -> Option<JoinHandle<()>> {
+        let mut state = self.state();
+        state.stopping = true;
+        self.bell.notify_all();
+        state.thread.take()
     }
 }

@@ -64,7 +64,7 @@ impl Bench {
         std::thread::scope(|scope| {
             // Handlers need a large stack.
             let turn = || {
-                self.rig.app.reactor().react();
+                self.rig.app.reactor().react(&|| false);
                 self.rig.app.pump().pump(self.clock.wall_ms());
             };
             let thread = std::thread::Builder::new().stack_size(16 << 20);
@@ -400,6 +400,19 @@ fn a_redeploy_keeps_the_place_and_a_removal_too() {
         assert!(matches!(refused, Error::UnknownReaction { .. }), "{refused}");
         let letters = bench.rig.app.dead_letters(At::default(), None, None, 10).await;
         assert!(letters.expect("a page").letters.is_empty());
+
+        // One that was dropped begins anew, with commands of their own: those of the
+        // first time stand in the way of none.
+        let before = followed(&bench.rig).len();
+        let dropped = bench.rig.app.drop_reaction("works-from-start").await.expect("a receipt");
+        assert_eq!(code(&dropped), "succeeded");
+        deploy(1).await;
+        bench.reached("works-from-start", third).await;
+        let fourth = bench.emit("work", None, json!({})).await;
+        bench.reached("works", fourth).await;
+        bench.reached("works-from-start", fourth).await;
+        let anew = followed(&bench.rig).len() - before;
+        assert_eq!(anew, 3 + 1 + 1, "three from the start, and one of each for the last");
     });
 }
 

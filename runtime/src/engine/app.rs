@@ -151,7 +151,7 @@ impl App {
             duties.push(Box::new(Arc::clone(&pump)));
             duties.push(Box::new(Arc::clone(&reactor)));
         }
-        let worker = Worker::start(name.clone(), lane.clone(), clock.clone(), duties);
+        let worker = Worker::start(&name, &lane, &clock, duties);
         Ok(Self { name, lane, worker, keeper, home, damages, pump, reactor, clock, gates })
     }
 
@@ -181,11 +181,13 @@ impl App {
         }
     }
 
-    /// What of its files was found damaged, and what can be done; empty if all is well
-    /// as far as it is known.
+    /// What of its files was found damaged, what stands still because of a fault of the
+    /// server's own, and what can be done; empty if all is well as far as it is known.
     #[must_use]
     pub fn damage(&self) -> Vec<String> {
-        self.damages.all()
+        let mut damage = self.damages.all();
+        damage.extend(self.worker.faults());
+        damage
     }
 
     /// Closes it: as [`Lane::close`], and nothing is done beside it any more.

@@ -68,8 +68,7 @@ impl Trouble {
         Self { position, attempts: Some(attempts), reason }
     }
 
-    fn parked(position: Position, why: &str) -> Self {
-        let reason = format!("{why}; retry or drop some");
+    fn standing(position: Position, reason: String) -> Self {
         Self { position, attempts: None, reason }
     }
 }

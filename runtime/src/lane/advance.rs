@@ -51,12 +51,16 @@ impl Prepared {
 /// Stages what was prepared, if nothing that it was made from has changed since.
 pub(super) fn execute(base: &State, prepared: Option<&Prepared>) -> Executed {
     let Some(prepared) = prepared else {
-        let why = "the server stopped before this was executed; it is prepared again".to_owned();
+        let why = "the server stopped before this was executed, and what it was to change is not \
+                   known any more; whatever made it makes another, unless that was a request: \
+                   send it again"
+            .to_owned();
         return Executed::rejected(None, failure("superseded", why, None));
     };
     if let Some(Expected { table, key, .. }) = prepared.superseded(base) {
         let why = format!(
-            "row `{key}` of table `{table}` changed after this was prepared; it is prepared again"
+            "row `{key}` of table `{table}` changed after this was prepared; whatever made it \
+             looks again, unless that was a request: send it again"
         );
         return Executed::rejected(None, failure("superseded", why, None));
     }

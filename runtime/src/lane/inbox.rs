@@ -477,7 +477,7 @@ impl Inbox {
         }
     }
 
-    fn check_room(&self, settings: &Settings, more: usize) -> Result<(), Refusal> {
+    pub(super) fn check_room(&self, settings: &Settings, more: usize) -> Result<(), Refusal> {
         let (waiting, bytes) = (self.flights.len(), self.flying_bytes);
         let full = waiting >= settings.inbox_entries_max
             || bytes.saturating_add(more) > settings.inbox_bytes_max;

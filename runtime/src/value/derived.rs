@@ -5,7 +5,7 @@ use uuid::{Builder, Uuid};
 
 use super::History;
 
-/// The id of an entry that the server submits by itself: a UUID of version 8, the same
+/// The id of a command that the server submits by itself: a UUID of version 8, the same
 /// each time it is derived from the same cause, so that submitting it twice is
 /// submitting it once. Clients cannot submit this version.
 ///

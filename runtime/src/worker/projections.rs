@@ -27,6 +27,9 @@ const STEP_EVENT_BYTES: usize = 4 << 20;
 const STEP_SCANNED: usize = 20_000;
 /// Bytes of rows after which a step ends.
 const STEP_ROW_BYTES: usize = 1 << 20;
+/// For how long handlers run for one step, but for the one that is at it: others of the
+/// app are built as well.
+const STEP_TIME: Duration = Duration::from_millis(100);
 /// How long to wait when the lane takes nothing at the moment.
 const BUSY_WAIT: Duration = Duration::from_millis(10);
 /// How long to wait when it, or the disk, takes nothing for longer.
@@ -39,6 +42,10 @@ pub struct Projections {
 }
 
 impl Duty for Projections {
+    fn name(&self) -> &'static str {
+        "projections"
+    }
+
     fn is_wanted(&self, snapshot: &Snapshot) -> bool {
         snapshot.catalog.projecting().any(|projecting| projecting.is_unfinished())
     }
@@ -126,9 +133,12 @@ impl Projections {
         let page = page.map_err(|error| chain_of(&error))?;
         let end = page.next.map_or(page.at, |next| Position(next.0.saturating_sub(1)));
         let (mut to, mut is_parked) = (end.max(from), None);
+        let until = turn.clock().elapsed() + STEP_TIME;
         for event in &page.events {
             let before = Position(event.position.0.saturating_sub(1));
-            if fold.bytes() >= STEP_ROW_BYTES || turn.is_over() {
+            // The first is folded whatever the time: a step goes on.
+            let is_late = before > from && turn.clock().elapsed() >= until;
+            if fold.bytes() >= STEP_ROW_BYTES || is_late || turn.is_over() {
                 to = before;
                 break;
             }

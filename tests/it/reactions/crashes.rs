@@ -80,7 +80,7 @@ impl Life<'_> {
         let app = self.app();
         std::thread::scope(|scope| {
             let turn = || {
-                app.reactor().react();
+                app.reactor().react(&|| false);
                 app.pump().pump(self.clock.wall_ms());
             };
             let thread = std::thread::Builder::new().stack_size(16 << 20);

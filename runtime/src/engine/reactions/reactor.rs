@@ -26,26 +26,25 @@ use crate::lane::{Flight, Lane, Submission, Ticket};
 use crate::record::Act;
 use crate::snapshot::Snapshot;
 use crate::state::Order;
+use crate::transaction::timers::{TIMERS_MAX, timer_count};
 use crate::value::{Hash, Name, Position, StoredEvent, Value, chain_of};
-use crate::worker::{self, Duty, Turn};
+use crate::worker::{Duty, Next, Turn};
 
 /// Events of one step. Each step is an entry.
 const STEP_EVENTS: usize = 64;
 /// Events that are looked at for one step.
 const STEP_SCANNED: usize = 10_000;
+/// For how long handlers run for one step, but for the one that is at it: other
+/// reactions have their turn as well.
+const STEP_TIME: Duration = Duration::from_millis(100);
 /// How long to wait when the lane, or the disk, takes nothing at the moment.
 const BUSY_WAIT: Duration = Duration::from_millis(50);
+/// How long to wait when the app has as many timers as it may have.
+const FULL_WAIT: Duration = Duration::from_secs(1);
 /// Letters of one reaction that wait behind others; beyond it the reaction stops.
 pub(super) const WAITING_MAX: usize = 1_000;
 /// Dead letters of one reaction; beyond it the reaction stops.
 pub(super) const DEAD_MAX: usize = 10_000;
-
-/// When a reaction has something to do again, if nothing is published before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
-    After(Duration),
-    Idle,
-}
 
 /// Whether a letter is one no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,27 +100,26 @@ impl Reactor {
         Self { lane, clock, gates, settings, courses, troubles }
     }
 
-    /// Handles some events of each reaction, and says when to come again, unless
-    /// something is published before; none if nothing is to be done until then. Runs
-    /// handlers: the calling thread has to have a stack of 4 MiB or more.
-    pub fn react(&self) -> Option<Duration> {
+    /// Handles some events of each reaction, and says when to come again. Runs handlers,
+    /// until it is over: the calling thread has to have a stack of 4 MiB or more.
+    pub fn react(&self, is_over: &dyn Fn() -> bool) -> Next {
         let mut courses = self.courses.lock().unwrap_or_else(PoisonError::into_inner);
         let catalog = Arc::clone(&self.lane.snapshots().current().catalog);
         courses.retain(|name, _| catalog.reaction(name.as_str()).is_some());
         self.troubles().retain(|name, _| catalog.reaction(name.as_str()).is_some());
-        let mut soonest = None;
+        let mut next = Next::Idle;
         for (name, _) in catalog.reactions() {
+            if is_over() {
+                break;
+            }
             let course = courses.entry(name.clone()).or_default();
-            let next = self.step(name, course);
+            next = next.or(self.step(name, course, is_over));
             match course.trouble.clone() {
                 Some(trouble) => drop(self.troubles().insert(name.clone(), trouble)),
                 None => drop(self.troubles().remove(name)),
             }
-            if let Next::After(wait) = next {
-                soonest = Some(soonest.map_or(wait, |soonest: Duration| soonest.min(wait)));
-            }
         }
-        soonest
+        next
     }
 
     /// What keeps a reaction from going on.
@@ -133,7 +131,7 @@ impl Reactor {
         self.troubles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn step(&self, name: &Name, course: &mut Course) -> Next {
+    fn step(&self, name: &Name, course: &mut Course, is_over: &dyn Fn() -> bool) -> Next {
         if course.flight.as_ref().is_some_and(|flight| flight.answer().is_none()) {
             return Next::Idle;
         }
@@ -151,13 +149,23 @@ impl Reactor {
         }
         course.letters.refresh(&snapshot.state, name.as_str());
         course.trouble = None;
-        let mut next = Next::Idle;
-        let at = At { name, snapshot: &snapshot, deployed, cursor: &cursor, row: &row };
-        match self.letters(&at, course) {
-            done @ Next::After(Duration::ZERO) => return done,
-            later => next = next.or(later),
+        // Before handlers run: what they come to would not be taken.
+        if self.lane.has_room().is_err() || self.gates.room.check().is_err() {
+            return Next::After(BUSY_WAIT);
         }
-        next.or(self.events(&at, course))
+        if timer_count(&snapshot.state) >= TIMERS_MAX {
+            let why = format!("the app has {TIMERS_MAX} timers, as many as it may have");
+            course.trouble = Some(Trouble::standing(Position(cursor.position.0 + 1), why));
+            return Next::After(FULL_WAIT);
+        }
+        let until = self.clock.elapsed() + STEP_TIME;
+        let is_over = || is_over() || self.clock.elapsed() >= until;
+        let (snapshot, cursor, row) = (&snapshot, &cursor, &row);
+        let at = At { name, snapshot, deployed, cursor, row, is_over: &is_over };
+        match self.letters(&at, course) {
+            Next::Again => Next::Again,
+            later => later.or(self.events(&at, course)),
+        }
     }
 
     /// Handles the events behind the cursor.
@@ -168,15 +176,28 @@ impl Reactor {
         let from = Position(at.cursor.position.max(course.seen).0 + 1);
         let filter = Filter { types: reaction.on.clone(), subject: None };
         let limits = Limits { scanned: STEP_SCANNED, ..Limits::of(STEP_EVENTS) };
+        // No further than the state in which they are handled: what it says of an event
+        // has to be there.
+        let end = at.snapshot.state.position();
+        if from > end {
+            return Next::Idle;
+        }
         let page = match self.lane.events().page(from, Order::Ascending, &filter, limits) {
             Ok(page) => page,
             Err(error) => return self.unreadable(at.name, &error),
         };
-        let mut step = Step::new(&self.lane, at.snapshot);
-        let mut next = page.next.map_or(Next::Idle, |_| Next::After(Duration::ZERO));
-        for event in &page.events {
-            if step.is_full() {
-                next = Next::After(Duration::ZERO);
+        let mut step = Step::new(&self.lane, at.snapshot, at.cursor.since);
+        let visible = page.events.partition_point(|event| event.position <= end);
+        let mut next = match page.next {
+            Some(_) if visible == page.events.len() => Next::Again,
+            // What is not visible yet will be published.
+            _ => Next::Idle,
+        };
+        for event in page.events.iter().take(visible) {
+            // One is handled in any case: a step goes on.
+            let is_late = step.to > Position(0) && (at.is_over)();
+            if step.is_full() || is_late {
+                next = Next::Again;
                 break;
             }
             if let Err(later) = self.event(at, course, &mut step, event) {
@@ -191,7 +212,8 @@ impl Reactor {
             return self.submit(at.name, course, step, at.cursor.position, to);
         }
         if page.events.is_empty() {
-            course.seen = page.next.map_or(page.at, |next| Position(next.0.saturating_sub(1)));
+            let seen = page.next.map_or(page.at, |next| Position(next.0.saturating_sub(1)));
+            course.seen = seen.min(end);
         }
         next
     }
@@ -227,7 +249,7 @@ impl Reactor {
 
     /// Handles letters whose turn has come.
     fn letters(&self, at: &At<'_>, course: &mut Course) -> Next {
-        let mut step = Step::new(&self.lane, at.snapshot);
+        let mut step = Step::new(&self.lane, at.snapshot, at.cursor.since);
         let (mut next, mut held, mut span) = (Next::Idle, BTreeSet::new(), None);
         for position in course.letters.ready().iter().copied().take(STEP_EVENTS).collect::<Vec<_>>()
         {
@@ -235,8 +257,11 @@ impl Reactor {
                 continue;
             };
             let subject = letter.subject.clone();
-            if step.is_full() || subject.as_ref().is_some_and(|subject| held.contains(subject)) {
+            if subject.as_ref().is_some_and(|subject| held.contains(subject)) {
                 continue;
+            }
+            if step.is_full() || (span.is_some() && (at.is_over)()) {
+                break;
             }
             match self.letter(at, course, &mut step, position, &letter, &row) {
                 Ok(Handled::Yes) => {}
@@ -351,10 +376,6 @@ impl Reactor {
         from: Position,
         to: Position,
     ) -> Next {
-        if step.has_no_room() || self.gates.room.check().is_err() {
-            course.letters.forget();
-            return Next::After(BUSY_WAIT);
-        }
         let id = Uuid::now_v7();
         let submitted = self.lane.submit(Submission {
             id,
@@ -370,7 +391,7 @@ impl Reactor {
         match submitted {
             Ok(Ticket::Flying { flight, .. }) => {
                 course.flight = Some(flight);
-                Next::After(Duration::ZERO)
+                Next::Again
             }
             Ok(Ticket::Settled(_)) | Err(_) => Next::After(BUSY_WAIT),
         }
@@ -384,12 +405,16 @@ impl Reactor {
 }
 
 impl Duty for Arc<Reactor> {
+    fn name(&self) -> &'static str {
+        "reactions"
+    }
+
     fn is_wanted(&self, snapshot: &Snapshot) -> bool {
         snapshot.catalog.reactions().next().is_some()
     }
 
-    fn attend(&mut self, _: &Turn<'_>) -> worker::Next {
-        self.react().map_or(worker::Next::Idle, worker::Next::After)
+    fn attend(&mut self, turn: &Turn<'_>) -> Next {
+        self.react(&|| turn.is_over())
     }
 }
 
@@ -400,6 +425,8 @@ struct At<'a> {
     deployed: &'a Deployed,
     cursor: &'a Cursor,
     row: &'a Value,
+    /// Whether the step is to end.
+    is_over: &'a dyn Fn() -> bool,
 }
 
 type StoredEventRef = Arc<StoredEvent>;
@@ -407,17 +434,8 @@ type StoredEventRef = Arc<StoredEvent>;
 impl Course {
     /// Stands still before an event, until something changes.
     fn parked(&mut self, event: &StoredEvent, why: &str) -> Next {
-        self.trouble = Some(Trouble::parked(event.position, why));
+        let why = format!("{why}; retry or drop some");
+        self.trouble = Some(Trouble::standing(event.position, why));
         Next::Idle
-    }
-}
-
-impl Next {
-    /// The sooner of two.
-    fn or(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::After(one), Self::After(other)) => Self::After(one.min(other)),
-            (Self::Idle, next) | (next, Self::Idle) => next,
-        }
     }
 }

@@ -11,13 +11,18 @@ use crate::lane::reactions::{
 };
 use crate::lane::{Expected, Lane, Prepared};
 use crate::snapshot::Snapshot;
-use crate::transaction::timers::{TIMERS_MAX, Timer, Turn, deeper, timer_count, with_written};
+use crate::transaction::timers::{Timer, Turn, deeper, with_written};
 use crate::transaction::{self, Chain, Context, NewCommand, Transaction};
-use crate::value::{Key, Name, Position, StoredEvent, Value, derived};
+use crate::value::{Key, Name, Position, Sequence, StoredEvent, Value, derived};
 use crate::wasm::{CallError, ReactCall};
 
 /// Bytes of commands after which a step ends. It is in memory until it is executed.
 const STEP_BYTES: usize = 1 << 20;
+/// What a row of a step holds beside texts, roughly, in bytes.
+const ROW_OVERHEAD_BYTES: usize = 512;
+/// Bytes of what a handler said that a letter holds: it may say megabytes, and there may
+/// be thousands of letters.
+const MESSAGE_BYTES_MAX: usize = 4 << 10;
 
 /// Why an event was not handled.
 #[derive(Debug)]
@@ -40,14 +45,16 @@ pub(super) struct Step<'a> {
     transaction: Transaction,
     expected: Vec<Expected>,
     chain: Chain,
-    timers: u64,
+    /// The entry with which the reaction began: one that was dropped and begins anew
+    /// asks for other commands than before.
+    since: Sequence,
     bytes: usize,
     /// The last event in it; 0 if there is none.
     pub(super) to: Position,
 }
 
 impl<'a> Step<'a> {
-    pub(super) fn new(lane: &Lane, snapshot: &'a Snapshot) -> Self {
+    pub(super) fn new(lane: &Lane, snapshot: &'a Snapshot, since: Sequence) -> Self {
         let chain = Chain {
             history: lane.snapshots().history(),
             depth_max: lane.chain_depth_max(),
@@ -62,18 +69,13 @@ impl<'a> Step<'a> {
             chain: Chain::default(),
         };
         let transaction = Transaction::new(snapshot.state.clone(), context);
-        let (expected, timers, bytes, to) = (Vec::new(), 0, 0, Position(0));
-        Self { snapshot, transaction, expected, chain, timers, bytes, to }
+        let (expected, bytes, to) = (Vec::new(), 0, Position(0));
+        Self { snapshot, transaction, expected, chain, since, bytes, to }
     }
 
     /// Whether nothing more should be put into it.
     pub(super) fn is_full(&self) -> bool {
         self.bytes >= STEP_BYTES
-    }
-
-    /// Whether there would be more timers than there may be.
-    pub(super) fn has_no_room(&self) -> bool {
-        timer_count(&self.snapshot.state) + self.timers > TIMERS_MAX
     }
 
     /// Calls the reaction, and adds the commands that it returns.
@@ -92,8 +94,7 @@ impl<'a> Step<'a> {
         let timers = timers.map(|(command, index)| self.timer(name, event, command, index));
         let timers: Vec<Timer> = timers.collect::<Result<_, _>>()?;
         for timer in timers {
-            self.bytes += timer.command.bytes();
-            self.timers += 1;
+            self.bytes += timer.command.bytes() + ROW_OVERHEAD_BYTES;
             self.transaction.put_timer(&timer);
         }
         Ok(())
@@ -111,7 +112,7 @@ impl<'a> Step<'a> {
         let depth = deeper(&chain).map_err(|refusal| Failed::refused(&refusal))?;
         let metadata = with_written(&command.metadata, depth, Some(name));
         let metadata = metadata.map_err(|refusal| Failed::refused(&refusal))?;
-        let cause = format!("reaction/{name}/{}", event.id);
+        let cause = format!("reaction/{name}/{}/{}", self.since, event.id);
         let turn = Turn { sequence: event.sequence, position: Some(event.position), index };
         Ok(Timer {
             id: derived(chain.history, event.time_ms, &cause, index),
@@ -201,7 +202,9 @@ impl<'a> Step<'a> {
 
     fn put_letter(&mut self, name: &Name, position: Position, letter: &Letter) {
         if let Some(key) = letter_key(name, position) {
-            self.transaction.put_system(&letters(), key, letter.to_value());
+            let row = letter.to_value();
+            self.bytes += row.len() + ROW_OVERHEAD_BYTES;
+            self.transaction.put_system(&letters(), key, row);
         }
     }
 
@@ -211,11 +214,11 @@ impl<'a> Step<'a> {
 }
 
 impl Failed {
-    /// What is said of it, for programs and for people.
+    /// What is said of it, for programs and for people: as much of it as a letter holds.
     pub(super) fn said(&self) -> (Arc<str>, Arc<str>) {
         match self {
             Self::Host(reason) => ("host".into(), reason.as_str().into()),
-            Self::Handler { code, message, .. } => (Arc::clone(code), Arc::clone(message)),
+            Self::Handler { code, message, .. } => (Arc::clone(code), cut(message)),
         }
     }
 
@@ -246,6 +249,15 @@ impl From<CallError> for Failed {
     }
 }
 
+/// As much of a message as a letter holds.
+fn cut(message: &Arc<str>) -> Arc<str> {
+    if message.len() <= MESSAGE_BYTES_MAX {
+        return Arc::clone(message);
+    }
+    let end = message.floor_char_boundary(MESSAGE_BYTES_MAX);
+    format!("{}…", message.get(..end).unwrap_or_default()).into()
+}
+
 fn letter_of(event: &StoredEvent, state: LetterState, now_ms: u64) -> Letter {
     Letter {
         state,
@@ -257,5 +269,20 @@ fn letter_of(event: &StoredEvent, state: LetterState, now_ms: u64) -> Letter {
         attempts: 0,
         first_ms: now_ms,
         last_ms: now_ms,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_letter_holds_so_much_of_a_message_and_no_more() {
+        let short: Arc<str> = "é".repeat(MESSAGE_BYTES_MAX / 2).into();
+        assert_eq!(cut(&short), short);
+        let long = format!("a{}", "é".repeat(MESSAGE_BYTES_MAX)).into();
+        let held = cut(&long);
+        assert!(held.len() <= MESSAGE_BYTES_MAX + "…".len(), "{}", held.len());
+        assert!(held.starts_with("aé") && held.ends_with("é…"));
     }
 }

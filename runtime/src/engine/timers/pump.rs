@@ -30,6 +30,8 @@ use crate::worker::{Duty, Next, Turn};
 const IN_FLIGHT_MAX: usize = 256;
 /// How long to wait before something is submitted again that was refused.
 const AGAIN_AFTER: Duration = Duration::from_millis(50);
+/// How long to wait before a timer is tried again of whose id the disk cannot tell.
+const UNREADABLE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// For how long the clock is believed: it may jump meanwhile.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
@@ -64,17 +66,19 @@ impl Pump {
         let state = &snapshot.state;
         in_flight.retain(|id, _| timer(state, *id).is_some());
         let now_ms = now_ms.max(state.time_ms());
+        let mut later = None;
         for (key, id) in timers_after(state, None) {
             let due_ms = due_ms_of(key).unwrap_or_default();
             if due_ms > now_ms {
-                return Some(Duration::from_millis(due_ms - now_ms).min(LOOK_EVERY));
+                let wait = Duration::from_millis(due_ms - now_ms).min(LOOK_EVERY);
+                return Some(later.map_or(wait, |later| wait.min(later)));
             }
             if in_flight.contains_key(&id) || given_up.contains(&id) {
                 continue;
             }
             if in_flight.len() >= IN_FLIGHT_MAX {
                 // Room is made by outcomes, and those are published.
-                return None;
+                return later;
             }
             if self.gates.room.check().is_err() {
                 return Some(AGAIN_AFTER);
@@ -82,10 +86,21 @@ impl Pump {
             match self.submit(state, id) {
                 Ok(Ticket::Flying { flight, .. }) => drop(in_flight.insert(id, flight)),
                 // Executed, and published by now.
-                Ok(Ticket::Settled(_)) => return Some(AGAIN_AFTER),
-                Err(Unfit::Now(refusal)) => {
-                    tracing::debug!(%id, %refusal, "a timer waits");
+                Ok(Ticket::Settled(sequence)) if sequence > state.sequence() => {
                     return Some(AGAIN_AFTER);
+                }
+                Ok(Ticket::Settled(sequence)) => {
+                    tracing::error!(%id, %sequence, "internal error: a timer that has fired is still there; cancel it");
+                    given_up.insert(id);
+                }
+                Err(Unfit::Now(refusal)) => {
+                    tracing::debug!(%id, %refusal, "timers wait");
+                    return Some(AGAIN_AFTER);
+                }
+                // The disk may be read again; others need not wait for it.
+                Err(Unfit::Yet(reason)) => {
+                    tracing::error!(%id, reason, "a timer that is due waits");
+                    later = Some(UNREADABLE_AGAIN_AFTER);
                 }
                 Err(Unfit::Ever(reason)) => {
                     tracing::error!(%id, reason, "a timer that is due cannot be submitted");
@@ -93,7 +108,7 @@ impl Pump {
                 }
             }
         }
-        None
+        later
     }
 
     fn submit(&self, state: &State, id: Uuid) -> Result<Ticket, Unfit> {
@@ -101,12 +116,17 @@ impl Pump {
         let timer = timer.ok_or_else(|| Unfit::Ever("its row cannot be read".to_owned()))?;
         self.lane.submit(submission(timer)).map_err(|refusal| match refusal {
             Refusal::Reused { .. } | Refusal::Trimmed { .. } => Unfit::Ever(refusal.to_string()),
+            Refusal::Unreadable { reason } => Unfit::Yet(reason),
             refusal => Unfit::Now(refusal),
         })
     }
 }
 
 impl Duty for Arc<Pump> {
+    fn name(&self) -> &'static str {
+        "timers"
+    }
+
     fn is_wanted(&self, snapshot: &Snapshot) -> bool {
         timer_count(&snapshot.state) > 0
     }
@@ -118,7 +138,9 @@ impl Duty for Arc<Pump> {
 
 /// Why a timer's command got no place.
 enum Unfit {
+    /// Nor would any other.
     Now(Refusal),
+    Yet(String),
     Ever(String),
 }
 
