@@ -80,3 +80,23 @@ fn a_trace_is_the_tree_of_what_followed() {
     let text = String::from_utf8(events.stdout).expect("text");
     assert!(text.lines().nth(1).expect("a row").contains("order.placed"), "{text}");
 }
+
+#[test]
+fn what_was_scheduled_is_below_what_scheduled_it() {
+    let server = Server::start();
+    let app = server.app();
+    app.deploy("probe");
+    let id = new_id();
+    let body = json!({ "name": "put", "input": { "key": "a", "value": 1 }, "at": 0 });
+    let headers = [("content-type", "application/json")];
+    let path = format!("/commands/{id}");
+    let receipt = app.send("PUT", &path, &headers, body.to_string().as_bytes()).expect(200);
+    let timer = receipt["result"]["timer"].as_str().expect("an id").to_owned();
+    while app.get(&format!("/commands/{timer}")).status != 200 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let trace = app.get(&format!("/trace/{id}")).expect(200);
+    assert_eq!(shape(&trace), [(0, id.to_string()), (1, timer)]);
+    assert!(trace["items"][0]["command"]["schedules_for"].is_string(), "{trace}");
+    assert!(trace["items"][1]["command"]["scheduled_for"].is_string(), "{trace}");
+}

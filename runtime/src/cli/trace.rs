@@ -49,6 +49,8 @@ struct Command {
     #[serde(default)]
     scheduled_for: Option<String>,
     #[serde(default)]
+    schedules_for: Option<String>,
+    #[serde(default)]
     status: Option<String>,
     accepted_at: String,
     sequence: u64,
@@ -119,10 +121,11 @@ impl Command {
         let ms = self.elapsed_us as f64 / 1000.0;
         let (sequence, at) = (self.sequence, &self.accepted_at);
         // A reaction's commands are timers as well, that are due at once.
-        let by = match (&self.reaction, &self.scheduled_for) {
-            (Some(reaction), _) => format!(", by reaction {reaction}"),
-            (None, Some(_)) => ", by a timer".to_owned(),
-            (None, None) => String::new(),
+        let by = match (&self.reaction, &self.scheduled_for, &self.schedules_for) {
+            (Some(reaction), ..) => format!(", by reaction {reaction}"),
+            (None, Some(_), _) => ", by a timer".to_owned(),
+            (None, None, Some(due)) => format!(", scheduled for {due}"),
+            (None, None, None) => String::new(),
         };
         let code = code.unwrap_or_default();
         format!("#{sequence} {name}: {status}{code}{by}  {at}  {ms:.1} ms")

@@ -10,7 +10,7 @@ use super::{App, Error};
 use crate::events::stored;
 use crate::lane::{Refusal, Ticket};
 use crate::receipts::{self, Receipt};
-use crate::record::{Act, Command};
+use crate::record::Command;
 use crate::value::{Sequence, StoredEvent};
 
 /// Commands in one trace, at most: what a person still looks at.
@@ -123,7 +123,8 @@ impl App {
 }
 
 fn node_of(receipt: Receipt, correlation_id: &str) -> Option<Node> {
-    let Act::Command(command) = receipt.entry.act.clone() else { return None };
+    // What schedules a command is the root of what follows from it.
+    let command = receipt.entry.act.command()?.clone();
     // Another may be found by the same number.
     if *command.correlation_id != *correlation_id {
         return None;

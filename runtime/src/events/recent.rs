@@ -7,7 +7,7 @@ use super::filter::{correlation_term, subject_term, type_terms};
 use super::stored::stored;
 use crate::archive::Archived;
 use crate::index::postings::{Posting, Term};
-use crate::record::{Act, Entry, Outcome};
+use crate::record::{Entry, Outcome};
 use crate::state::Order;
 use crate::value::{Event, Position, Sequence, StoredEvent};
 
@@ -43,7 +43,7 @@ impl Recent {
     /// Notes an entry.
     pub fn entry(&mut self, entry: &Entry) {
         // Found by its id as well, which most are their own correlation of.
-        if let Act::Command(command) = &entry.act
+        if let Some(command) = entry.act.command()
             && !entry.erased
             && *command.correlation_id != *entry.id.to_string()
         {

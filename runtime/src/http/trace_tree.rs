@@ -16,7 +16,7 @@ use super::problem::{Problem, internal};
 use super::receipt::{FailureJson, status};
 use crate::engine::{TraceItem, Traced};
 use crate::receipts::Receipt;
-use crate::record::{Command, Verdict};
+use crate::record::{Act, Command, Verdict};
 use crate::transaction::timers::written;
 
 #[derive(Debug, Serialize)]
@@ -55,6 +55,9 @@ struct CommandJson<'a> {
     accepted_at: Time,
     #[serde(skip_serializing_if = "Option::is_none")]
     scheduled_for: Option<Time>,
+    /// When it is due, if this did no more than schedule it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schedules_for: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
     causation_id: Option<&'a str>,
     depth: u32,
@@ -109,6 +112,10 @@ fn of_command<'a>(receipt: &'a Receipt, command: &'a Command) -> CommandJson<'a>
         status: status(receipt).as_str(),
         accepted_at: Time(entry.time_ms),
         scheduled_for: command.scheduled_for_ms.map(Time),
+        schedules_for: match &entry.act {
+            Act::Schedule(schedule) => Some(Time(schedule.at_ms)),
+            _ => None,
+        },
         causation_id: command.causation_id.as_deref(),
         depth: written.depth,
         elapsed_us: outcome.map_or(0, |outcome| outcome.elapsed_us),
