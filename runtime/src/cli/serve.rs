@@ -16,7 +16,6 @@ use super::{Audience, Error};
 use crate::clock::Clock;
 use crate::config::{self, Key, Layers, key};
 use crate::engine::App;
-use crate::http;
 use crate::server::{self, Drained, Server};
 use crate::value::chain_of;
 
@@ -90,12 +89,10 @@ impl Serve {
 }
 
 fn settings(configuration: config::Serve) -> server::Settings {
-    // What the compiler takes has to get through the door.
-    let upload_bytes_max = configuration.engine.wasm.upload_bytes_max;
     server::Settings {
         listen: configuration.listen,
         engine: configuration.engine,
-        http: http::Settings { upload_bytes_max, ..http::Settings::default() },
+        http: configuration.http,
         drain_max: configuration.drain_max,
         default_app: configuration.app,
     }
