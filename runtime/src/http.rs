@@ -168,7 +168,7 @@ pub fn router(engine: Arc<Engine>, settings: Settings, clock: Clock) -> Router {
         .route("/v1/apps/{app}/projections/{projection}/skip", post(projections::skip))
         .route("/v1/apps/{app}/projections/{projection}/rebuild", post(projections::rebuild))
         .route("/v1/apps/{app}/events", get(events::list))
-        .route("/v1/apps/{app}/events/{position}", get(events::show))
+        .route("/v1/apps/{app}/events/{event}", get(events::show))
         .route("/v1/apps/{app}/trace/{id}", get(trace_tree::show))
         .route("/v1/apps/{app}/tables", get(tables::list))
         .route("/v1/apps/{app}/tables/{table}", delete(tables::drop_table).get(tables::rows))
