@@ -16,6 +16,7 @@ use super::{Audience, Error};
 use crate::clock::Clock;
 use crate::config::{self, Key, Layers, key};
 use crate::engine::App;
+use crate::http;
 use crate::server::{self, Drained, Server};
 use crate::value::chain_of;
 
@@ -89,10 +90,13 @@ impl Serve {
 }
 
 fn settings(configuration: config::Serve) -> server::Settings {
+    let followers_max = configuration.followers_max;
+    // What the compiler takes has to get through the door.
+    let upload_bytes_max = configuration.engine.wasm.upload_bytes_max;
     server::Settings {
         listen: configuration.listen,
         engine: configuration.engine,
-        http: configuration.http,
+        http: http::Settings { followers_max, upload_bytes_max, ..http::Settings::default() },
         drain_max: configuration.drain_max,
         default_app: configuration.app,
     }

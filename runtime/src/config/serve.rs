@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::text::{Bytes, Keep};
 use super::{Error, Key, Layers, Text, key};
 use crate::value::Name;
-use crate::{engine, http, server};
+use crate::{engine, server};
 
 /// The default port: arbitrary, and easy to type.
 const PORT: u16 = 7070;
@@ -29,8 +29,8 @@ pub struct Serve {
     pub drain_max: Duration,
     /// What the engine may use.
     pub engine: engine::Settings,
-    /// What requests may use.
-    pub http: http::Settings,
+    /// Requests that follow events at one time.
+    pub followers_max: usize,
 }
 
 impl Layers {
@@ -49,8 +49,10 @@ impl Layers {
         self.handlers(&mut engine)?;
         self.lane(&mut engine)?;
         self.files(&mut engine)?;
-        let http = self.http(&engine)?;
-        Ok(Serve { app, listen, drain_max, engine, http })
+        let followers = u32::try_from(server::FOLLOWERS_MAX).unwrap_or(u32::MAX);
+        let followers = self.within(key::FOLLOWERS_MAX, followers, 0..=100_000)?;
+        let followers_max = in_memory(followers.into());
+        Ok(Serve { app, listen, drain_max, engine, followers_max })
     }
 
     /// The data directory.
@@ -94,16 +96,6 @@ impl Layers {
         // A live instance is replaced at half of what it may have.
         wasm.live_memory_bytes_max = wasm.command_memory_bytes_max / 2;
         self.bytes(key::UPLOAD_MAX, &mut wasm.upload_bytes_max, KIB..=256 * MIB)
-    }
-
-    fn http(&mut self, engine: &engine::Settings) -> Result<http::Settings, Error> {
-        let http = http::Settings::default();
-        let followers = u32::try_from(http.followers_max).unwrap_or(u32::MAX);
-        let followers = self.within(key::FOLLOWERS_MAX, followers, 0..=100_000)?;
-        let followers_max = in_memory(followers.into());
-        // What the compiler takes has to get through the door.
-        let upload_bytes_max = engine.wasm.upload_bytes_max;
-        Ok(http::Settings { followers_max, upload_bytes_max, ..http })
     }
 
     fn lane(&mut self, engine: &mut engine::Settings) -> Result<(), Error> {
