@@ -243,7 +243,7 @@ impl FromStr for One {
     fn from_str(text: &str) -> Result<Self, Problem> {
         let position = text.parse().map(|position| Self::At(Position(position)));
         let id = || Uuid::try_parse(text).map(Self::WithId);
-        position.or_else(|_| id()).map_err(|_| {
+        position.or_else(|_| id()).map_err(|_neither| {
             let detail = format!(
                 "`{}` is neither the position of an event nor the id of one",
                 text.escape_debug()
