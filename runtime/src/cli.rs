@@ -14,6 +14,7 @@ mod client;
 mod command;
 mod commands;
 mod config;
+mod consumers;
 mod dead_letters;
 mod deploy;
 mod erase;
@@ -125,6 +126,7 @@ enum Command {
     Commands(commands::Commands),
     Erase(erase::Erase),
     Events(events::Events),
+    Consumers(consumers::Consumers),
     Tables(tables::Tables),
     Timers(timers::Timers),
     Reactions(reactions::Reactions),
@@ -207,6 +209,7 @@ impl Cli {
             Command::Commands(commands) => commands.run(&context(&mut layers)?.client, output),
             Command::Erase(erase) => erase.run(&context(&mut layers)?.client, output),
             Command::Events(events) => events.run(&context(&mut layers)?.client, output),
+            Command::Consumers(it) => it.run(&context(&mut layers)?.client, output),
             Command::Tables(tables) => tables.run(&context(&mut layers)?.client, output),
             Command::Timers(timers) => timers.run(&context(&mut layers)?.client, output),
             Command::Reactions(it) => it.run(&context(&mut layers)?.client, output),

@@ -8,6 +8,7 @@
 //!
 //! This module knows nothing of who reads.
 
+mod by_id;
 mod candidates;
 mod consumer;
 mod fill;
@@ -74,6 +75,15 @@ pub enum Error {
         name: String,
         /// What is wrong.
         reason: String,
+    },
+    /// What is indexed begins later than what is kept, because the archive is damaged.
+    #[error(
+        "events before {from} are not indexed, and can be asked for by position only; the \
+         server's log says why"
+    )]
+    NotIndexed {
+        /// The first that is.
+        from: Position,
     },
     /// It is in none of the places where it should be.
     #[error("event {position} is not where it should be; `chancery verify` tells what is missing")]

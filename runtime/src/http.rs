@@ -50,6 +50,10 @@ use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::wasm;
 
+/// Requests that follow events at one time, unless told otherwise. Each is a connection
+/// and a page in memory.
+pub const FOLLOWERS_MAX: usize = 1000;
+
 /// What one request may use. Each default is arbitrary where it gives no reason.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -103,7 +107,7 @@ impl Default for Settings {
             page_max: 1000,
             page_bytes_max: 8 << 20,
             unchanged_max: 1000,
-            followers_max: 1000,
+            followers_max: FOLLOWERS_MAX,
             correlation_bytes_max: 256,
         }
     }
@@ -168,7 +172,7 @@ pub fn router(engine: Arc<Engine>, settings: Settings, clock: Clock) -> Router {
         .route("/v1/apps/{app}/projections/{projection}/skip", post(projections::skip))
         .route("/v1/apps/{app}/projections/{projection}/rebuild", post(projections::rebuild))
         .route("/v1/apps/{app}/events", get(events::list))
-        .route("/v1/apps/{app}/events/{position}", get(events::show))
+        .route("/v1/apps/{app}/events/{event}", get(events::show))
         .route("/v1/apps/{app}/trace/{id}", get(trace_tree::show))
         .route("/v1/apps/{app}/tables", get(tables::list))
         .route("/v1/apps/{app}/tables/{table}", delete(tables::drop_table).get(tables::rows))

@@ -36,6 +36,7 @@ mod opening;
 mod poison;
 mod projections;
 pub mod reactions;
+mod submission;
 mod timers;
 mod told;
 
@@ -48,7 +49,7 @@ pub use advance::{Expected, Prepared};
 pub use error::Error;
 pub use execute::try_command;
 pub use flight::{Answer, Flight};
-pub use inbox::{Refusal, Submission, Ticket};
+pub use submission::{Refusal, Submission, Ticket};
 pub use timers::chain_of_command;
 
 use crate::catalog::Catalog;

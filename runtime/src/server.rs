@@ -25,6 +25,7 @@ use tokio::time::timeout;
 use crate::clock::Clock;
 use crate::engine::{self, Engine};
 use crate::http;
+pub use crate::http::FOLLOWERS_MAX;
 use crate::value::Name;
 
 /// Stack of every thread that may run a guest, in bytes. A guest may use 2 MiB of

@@ -159,6 +159,14 @@ impl Model {
         let last = self.known.len() as u64;
         assert_eq!(events.last(), Position(last));
         for _ in 0..12 {
+            let n = self.random.random_range(0..self.known.len());
+            let id = Uuid::new_v5(&self.known[n].command_id, b"event/0");
+            let event = events.with_id(id).expect("readable").expect("it is there");
+            assert_eq!(event.position, Position(n as u64 + 1));
+            self.check_event(&event);
+        }
+        assert_eq!(events.with_id(Uuid::now_v7()).expect("readable"), None);
+        for _ in 0..12 {
             let pick = |random: &mut StdRng| {
                 PATTERNS[random.random_range(0..PATTERNS.len())]
                     .parse::<Pattern>()
@@ -319,6 +327,12 @@ fn i11_what_is_indexed_and_damaged_is_refused_or_made_again() {
                         }
                         Err(error) => assert!(matches!(error, Error::Index(_)), "{error:?}"),
                     }
+                }
+                let n = model.random.random_range(0..model.known.len());
+                let id = Uuid::new_v5(&model.known[n].command_id, b"event/0");
+                match model.rig.app.events().with_id(id) {
+                    Ok(found) => model.check_event(&found.expect("it is there")),
+                    Err(error) => assert!(matches!(error, Error::Index(_)), "{error:?}"),
                 }
                 std::fs::write(&path, &bytes).expect("written");
             }

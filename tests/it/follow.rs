@@ -1,12 +1,14 @@
 //! Events over HTTP: pages, formats, and following them, which never misses one.
 
+mod gone;
+
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use chancery_tests::{App, Server, times};
+use chancery_tests::{App, Server, new_id, times};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value as Json, json};
@@ -154,6 +156,29 @@ fn events_are_written_as_their_reader_wants() {
 }
 
 #[test]
+fn an_event_is_found_by_its_id_too() {
+    let (mut server, mut app) = shop(20);
+    let page = app.get("/events").expect(200);
+    for restarted in [false, true] {
+        if restarted {
+            server = server.kill_and_restart();
+            app = server.app();
+        }
+        for event in page["events"].as_array().expect("events") {
+            let id = event["id"].as_str().expect("an id");
+            assert_eq!(app.get(&format!("/events/{id}")).expect(200), *event);
+        }
+        let unknown = app.get(&format!("/events/{}", new_id()));
+        assert_eq!((unknown.status, unknown.code()), (404, "unknown-event".to_owned()));
+        assert_eq!(unknown.json()["last"], 20);
+    }
+    // As it is in a receipt.
+    let receipt = app.command("emit", &json!({ "type": "thing.done", "data": 1 })).expect(200);
+    let id = receipt["events"][0]["id"].as_str().expect("an id");
+    assert_eq!(app.get(&format!("/events/{id}")).expect(200)["position"], 21);
+}
+
+#[test]
 fn what_cannot_be_read_is_refused_with_what_to_do() {
     let (server, app) = shop(2);
     let refused = |path: &str, status: u16, code: &str| {
@@ -208,6 +233,38 @@ fn who_follows_is_told_when_there_is_no_more_and_then_what_is_new() {
     assert_eq!((frame.name.as_str(), &frame.data["position"]), ("new.two", &json!(6)));
 }
 
+#[test]
+fn i12_so_many_follow_and_no_more() {
+    let server = Server::with(&["--followers-max", "1"]);
+    let app = server.app();
+    app.deploy("probe");
+    let mut first = Following::start(&server, "", None);
+    assert_eq!(first.frame().expect("a frame").name, "$caught-up");
+    let follow = || app.send("GET", "/events", &[("accept", "text/event-stream")], &[]);
+    let refused = follow();
+    assert_eq!((refused.status, refused.code()), (503, "busy".to_owned()));
+    assert!(refused.header("retry-after").is_some(), "{refused:?}");
+    assert_eq!(app.get("/events").status, 200, "pages are none of it");
+    // When one has gone there is room again; that it has is noticed with the next event.
+    drop(first);
+    let started = std::time::Instant::now();
+    loop {
+        emit(&app, "thing.done", None, 1);
+        let mut stream = TcpStream::connect(server.address()).expect("a connection");
+        let head = "GET /v1/apps/main/events HTTP/1.1\r\nHost: here\r\n\
+                    Accept: text/event-stream\r\n\r\n";
+        stream.write_all(head.as_bytes()).expect("sent");
+        let mut status = String::new();
+        BufReader::new(stream).read_line(&mut status).expect("a status");
+        if status.starts_with("HTTP/1.1 200") {
+            break;
+        }
+        assert!(status.starts_with("HTTP/1.1 503"), "{status}");
+        assert!(started.elapsed() < Duration::from_secs(60), "its place is not given back");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// Reads events 1 to `last` as many times as connections it takes, and tells whether
 /// each came once.
 fn read_all(server: &Server, last: u64, reader: u64) {
@@ -215,10 +272,11 @@ fn read_all(server: &Server, last: u64, reader: u64) {
     let (mut id, mut next) = (None, 1);
     while next <= last {
         let mut following = Following::start(server, "", id.as_deref());
-        // A third reads to the end, a third comes back at random, a third is slow.
+        // A third reads to the end, a third comes back now and then, a third does so
+        // and is slow.
         let mut left = match reader % 3 {
             0 => u64::MAX,
-            _ => random.random_range(1..=last),
+            _ => random.random_range(1..=last.div_ceil(8)),
         };
         while next <= last && left > 0 {
             let frame = following.frame().expect("it goes on");

@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests wait for processes, in real time")]
 
 mod backup;
+mod cli;
 mod concurrency;
 mod consumers;
 mod deploy;

@@ -23,7 +23,7 @@ use std::sync::Arc;
 pub use app::{App, assert_gapless, sequence_of};
 pub use client::{Client, Reply};
 pub use rig::{LaneRig, Rig};
-pub use server::{Server, Starting, chancery};
+pub use server::{Server, Starting, chancery, chancery_running};
 pub use uuid::Uuid;
 pub use wire::Wire;
 

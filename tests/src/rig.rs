@@ -107,6 +107,19 @@ impl Rig {
         Self::open(directory, settings, clock)
     }
 
+    /// Closes in order, and gives the directory: what a server is given is in `data`.
+    ///
+    /// # Panics
+    /// If something still holds the engine.
+    #[must_use]
+    pub fn close(self) -> Arc<TempDir> {
+        self.engine.close(PATIENCE);
+        let Self { engine, app, directory, .. } = self;
+        drop(app);
+        drop(Arc::into_inner(engine).expect("nobody else holds the engine"));
+        directory
+    }
+
     /// The directory of the app.
     #[must_use]
     pub fn app_directory(&self) -> std::path::PathBuf {

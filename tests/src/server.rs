@@ -106,6 +106,20 @@ impl Server {
         App::new(self.client(), "main")
     }
 
+    /// Runs a command line as a client of it, and gives its exit code and what it said,
+    /// standard output first.
+    ///
+    /// # Panics
+    /// If it was killed.
+    #[must_use]
+    pub fn cli(&self, arguments: &[&str]) -> (i32, String) {
+        let url = format!("http://{}", self.address);
+        let output = chancery(&[&["--server", &url], arguments].concat());
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        (output.status.code().expect("it ended by itself"), said)
+    }
+
     /// Its address.
     #[must_use]
     pub fn address(&self) -> &str {
@@ -266,6 +280,19 @@ pub fn chancery(arguments: &[&str]) -> Output {
     command.args(arguments);
     without_environment(&mut command);
     command.output().expect("the binary runs")
+}
+
+/// Starts the binary with a command line, to be read while it runs. Killing it is the
+/// caller's.
+///
+/// # Panics
+/// If it cannot be started.
+#[must_use]
+pub fn chancery_running(arguments: &[&str]) -> Child {
+    let mut command = Command::new(binary());
+    command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::null());
+    without_environment(&mut command);
+    command.spawn().expect("the binary runs")
 }
 
 impl Drop for Starting {

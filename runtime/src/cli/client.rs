@@ -98,8 +98,7 @@ impl<'a> Request<'a> {
         let encoded: Vec<String> = segments.iter().map(|segment| encoded(segment)).collect();
         let path = format!("/{}", encoded.join("/"));
         let (query, headers) = (Vec::new(), Vec::new());
-        // Only queries are posted here; commands are put.
-        let change = matches!(method, Method::PUT | Method::DELETE);
+        let change = !method.is_safe();
         Self { method, path, query, headers, body: None, patience: ANSWER_MAX, change }
     }
 
@@ -123,8 +122,9 @@ impl<'a> Request<'a> {
         request
     }
 
-    /// Says that it only tries, so that nothing is in doubt if the answer is lost.
-    pub(super) fn on_trial(mut self) -> Self {
+    /// Says that it only reads or tries, so that nothing is in doubt if the answer is
+    /// lost.
+    pub(super) fn changing_nothing(mut self) -> Self {
         self.change = false;
         self
     }
@@ -237,7 +237,8 @@ impl Client {
             url = format!("{url}?{}", request.query.join("&"));
         }
         // Without a length a body of none would be sent in chunks.
-        let empty = (request.method == Method::PUT).then_some(&[][..]);
+        let bodily = [Method::PUT, Method::POST].contains(&request.method);
+        let empty = bodily.then_some(&[][..]);
         let mut builder = http::Request::builder().method(request.method).uri(url);
         for (name, value) in request.headers {
             builder = builder.header(name, value);

@@ -130,7 +130,7 @@ impl Command {
 
     fn preferring<'a>(&self, request: Request<'a>) -> Request<'a> {
         match (self.dry_run, self.no_wait, self.wait) {
-            (true, _, _) => request.header("prefer", "dry-run").on_trial(),
+            (true, _, _) => request.header("prefer", "dry-run").changing_nothing(),
             (_, true, _) => request.header("prefer", "respond-async"),
             (_, _, Some(seconds)) => request
                 .header("prefer", format!("wait={seconds}"))

@@ -96,7 +96,7 @@ impl Deploy {
             .query("check", self.check.then_some("true"))
             .body(content_type, &body)
             .patience(UPLOAD_MAX);
-        let request = if self.check { request.on_trial() } else { request };
+        let request = if self.check { request.changing_nothing() } else { request };
         self.report(client, request, output)
     }
 

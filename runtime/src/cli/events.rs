@@ -18,12 +18,14 @@ Examples:
   chancery events --newest --limit 20
   chancery events --type 'order.*' --from 2026-01-31T12:00:00Z
   chancery events --subject order/42 --json
-  chancery events --follow --after last")]
+  chancery events --follow --after last
+  chancery events 42")]
 pub(super) struct Events {
-    /// The position of one event.
+    /// One event, by its position or its id.
     #[arg(conflicts_with_all = ["types", "subject", "after", "before", "from", "to", "limit"])]
     #[arg(conflicts_with_all = ["newest", "follow"])]
-    position: Option<u64>,
+    #[arg(value_name = "POSITION|ID")]
+    event: Option<String>,
     /// Only events of types like this, such as order.placed, order.* for one more word
     /// or order.** for any; may be given more than once [default: all].
     #[arg(long = "type", value_name = "PATTERN")]
@@ -67,7 +69,7 @@ struct Page {
 }
 
 #[derive(Deserialize)]
-struct Event {
+pub(super) struct Event {
     position: u64,
     #[serde(rename = "type")]
     event_type: String,
@@ -89,8 +91,8 @@ struct Event {
 
 impl Events {
     pub(super) fn run(&self, client: &Client, output: &mut Output<'_>) -> Result<(), Error> {
-        match self.position {
-            Some(position) => one(position, client, output),
+        match &self.event {
+            Some(event) => one(event, client, output),
             None if self.follow => follow::follow(self, client, output),
             None => self.page(client, output),
         }
@@ -120,7 +122,7 @@ impl Events {
             return Ok(output.document(&answer.body)?);
         }
         let rows: Vec<_> = page.events.iter().map(Event::row).collect();
-        output.table(&["position", "time", "type", "subject", "data"], &rows)?;
+        output.table(&Event::HEADINGS, &rows)?;
         let flag = if self.newest { "--before" } else { "--after" };
         match page.next {
             Some(next) => Ok(output.line(&format!("more: {flag} {next}"))?),
@@ -129,8 +131,8 @@ impl Events {
     }
 }
 
-fn one(position: u64, client: &Client, output: &mut Output<'_>) -> Result<(), Error> {
-    let request = client.request(Method::GET, &["events", &position.to_string()]);
+fn one(event: &str, client: &Client, output: &mut Output<'_>) -> Result<(), Error> {
+    let request = client.request(Method::GET, &["events", event]);
     let (event, answer) = client.read::<Event>(request)?;
     if output.for_programs() {
         return Ok(output.document(&answer.body)?);
@@ -151,7 +153,9 @@ fn one(position: u64, client: &Client, output: &mut Output<'_>) -> Result<(), Er
 }
 
 impl Event {
-    fn row(&self) -> Vec<String> {
+    pub(super) const HEADINGS: [&'static str; 5] = ["position", "time", "type", "subject", "data"];
+
+    pub(super) fn row(&self) -> Vec<String> {
         let data = match self.erased {
             true => "erased".to_owned(),
             false => json::compact(self.data.get()),

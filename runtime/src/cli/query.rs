@@ -45,7 +45,8 @@ impl Query {
             .request(Method::POST, &["queries", &self.name])
             .query("at_least", self.at_least)
             .query("as_of", self.as_of)
-            .body("application/json", input.as_bytes());
+            .body("application/json", input.as_bytes())
+            .changing_nothing();
         let answer = client.send(request)?;
         super::tell_sequence(&answer);
         write_value(&answer, output)

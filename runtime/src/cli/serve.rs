@@ -90,12 +90,13 @@ impl Serve {
 }
 
 fn settings(configuration: config::Serve) -> server::Settings {
+    let followers_max = configuration.followers_max;
     // What the compiler takes has to get through the door.
     let upload_bytes_max = configuration.engine.wasm.upload_bytes_max;
     server::Settings {
         listen: configuration.listen,
         engine: configuration.engine,
-        http: http::Settings { upload_bytes_max, ..http::Settings::default() },
+        http: http::Settings { followers_max, upload_bytes_max, ..http::Settings::default() },
         drain_max: configuration.drain_max,
         default_app: configuration.app,
     }

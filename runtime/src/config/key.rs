@@ -99,6 +99,8 @@ pub const QUERY_MEMORY_MAX: Key = serve("query-memory-max");
 pub const COMMAND_MEMORY_MAX: Key = serve("command-memory-max");
 /// Bytes of an upload.
 pub const UPLOAD_MAX: Key = serve("upload-max");
+/// Requests that follow events.
+pub const FOLLOWERS_MAX: Key = serve("followers-max");
 /// Commands that wait.
 pub const INBOX_MAX: Key = serve("inbox-max");
 /// Commands that follow from one another at once.
@@ -148,6 +150,7 @@ pub const ALL: &[Key] = &[
     QUERY_MEMORY_MAX,
     COMMAND_MEMORY_MAX,
     UPLOAD_MAX,
+    FOLLOWERS_MAX,
     INBOX_MAX,
     CHAIN_DEPTH,
     REACTION_RETRIES,

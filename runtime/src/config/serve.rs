@@ -29,6 +29,8 @@ pub struct Serve {
     pub drain_max: Duration,
     /// What the engine may use.
     pub engine: engine::Settings,
+    /// Requests that follow events at one time.
+    pub followers_max: usize,
 }
 
 impl Layers {
@@ -47,7 +49,10 @@ impl Layers {
         self.handlers(&mut engine)?;
         self.lane(&mut engine)?;
         self.files(&mut engine)?;
-        Ok(Serve { app, listen, drain_max, engine })
+        let followers = u32::try_from(server::FOLLOWERS_MAX).unwrap_or(u32::MAX);
+        let followers = self.within(key::FOLLOWERS_MAX, followers, 0..=100_000)?;
+        let followers_max = in_memory(followers.into());
+        Ok(Serve { app, listen, drain_max, engine, followers_max })
     }
 
     /// The data directory.

@@ -51,6 +51,7 @@ fn without_any_layer_the_defaults_are_those_of_the_engine() {
     let serve = layers.serve().expect("valid");
     let engine = crate::engine::Settings::new("./chancery-data".into());
     assert_eq!(format!("{:?}", serve.engine), format!("{engine:?}"));
+    assert_eq!(serve.followers_max, crate::server::FOLLOWERS_MAX);
     let client = layers.client().expect("valid");
     assert_eq!(client.server.as_str(), format!("http://{}", serve.listen));
     assert_eq!(client.app.as_str(), "main");

@@ -92,9 +92,10 @@ impl App {
     /// long as the consumer was away; [`Error::Events`].
     pub fn fetch(&self, name: &str, limits: Limits) -> Result<Batch, Error> {
         let consumer = self.consumer(name)?;
-        self.check_after(consumer.position)?;
         let from = Position(consumer.position.0 + 1);
         let page = self.events().page(from, Order::Ascending, &consumer.filter, limits)?;
+        // Afterwards: what was dropped meanwhile is not on the page.
+        self.check_after(consumer.position)?;
         let acknowledge = page.next.map_or(page.at, |next| Position(next.0.saturating_sub(1)));
         Ok(Batch { page, acknowledge })
     }

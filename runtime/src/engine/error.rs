@@ -179,6 +179,16 @@ pub enum Error {
         /// The last.
         last: Position,
     },
+    /// No event has this id, or it is not kept any more.
+    #[error("there is no event with the id {id} among those that are kept, {first} to {last}")]
+    UnknownEventId {
+        /// What was asked for.
+        id: uuid::Uuid,
+        /// The first that is kept.
+        first: Position,
+        /// The last.
+        last: Position,
+    },
     /// The app has no such consumer.
     #[error("app `{app}` has no consumer `{name}`{}", did_you_mean(.suggestion.as_deref()))]
     UnknownConsumer {

@@ -1,9 +1,13 @@
 //! Reading events: from where to where, and what cannot be read.
 
+use std::sync::Arc;
+
+use uuid::Uuid;
+
 use super::{App, Error};
 use crate::events::{Filter, Limits, Page};
 use crate::state::Order;
-use crate::value::Position;
+use crate::value::{Position, StoredEvent};
 
 /// Which events are wanted: those within all of these bounds.
 #[derive(Debug, Clone)]
@@ -42,7 +46,30 @@ impl App {
             end = end.min(events.position_at(to_ms)?.0);
         }
         let range = first..=Position(end.saturating_sub(1)).min(last);
-        Ok(events.page_of(range, wanted.order, &wanted.filter, limits)?)
+        let page = events.page_of(range, wanted.order, &wanted.filter, limits)?;
+        // Again: what was dropped meanwhile is not on the page.
+        wanted.after.map_or(Ok(()), |after| self.check_after(after))?;
+        Ok(page)
+    }
+
+    /// One event. Reads from the disk.
+    ///
+    /// # Errors
+    /// [`Error::UnknownEvent`], [`Error::Events`].
+    pub fn event(&self, asked: Position) -> Result<Arc<StoredEvent>, Error> {
+        let events = self.events();
+        let (first, last) = (events.first(), events.last());
+        events.event(asked)?.ok_or(Error::UnknownEvent { asked, first, last })
+    }
+
+    /// The event with an id. Reads from the disk.
+    ///
+    /// # Errors
+    /// [`Error::UnknownEventId`], [`Error::Events`].
+    pub fn event_with_id(&self, id: Uuid) -> Result<Arc<StoredEvent>, Error> {
+        let events = self.events();
+        let (first, last) = (events.first(), events.last());
+        events.with_id(id)?.ok_or(Error::UnknownEventId { id, first, last })
     }
 
     /// That the events after this one can be read from here.

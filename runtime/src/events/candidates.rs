@@ -43,13 +43,10 @@ impl<'a> Candidates<'a> {
             Order::Ascending => first,
             Order::Descending => last,
         };
-        let mut indexed_from = Position(u64::MAX);
-        if terms.is_some() {
-            // Memory first: what leaves it is on disk by then.
-            let in_memory = events.recent().first_event();
-            let on_disk = events.postings.first_event()?;
-            indexed_from = [in_memory, on_disk].into_iter().flatten().min().unwrap_or(indexed_from);
-        }
+        let indexed_from = match terms.is_some() {
+            true => events.indexed_from()?,
+            false => Position(u64::MAX),
+        };
         let stream = |term| Stream { term, found: VecDeque::new(), is_over: false };
         let streams = terms.map(|terms| terms.into_iter().map(stream).collect());
         let mut candidates =

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use crate::index::postings::Term;
 use crate::value::{Pattern, StoredEvent};
 
@@ -63,6 +65,10 @@ fn words_term(words: &str) -> Term {
 
 pub(super) fn subject_term(subject: &str) -> Term {
     Term::of(&format!("subject:{subject}"))
+}
+
+pub(super) fn id_term(id: Uuid) -> Term {
+    Term::of(&format!("event:{id}"))
 }
 
 /// Of commands, by sequence.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::filter::{correlation_term, subject_term, type_terms};
+use super::filter::{correlation_term, id_term, subject_term, type_terms};
 use super::stored::stored;
 use crate::archive::Archived;
 use crate::index::postings::{Posting, Term};
@@ -25,8 +25,10 @@ pub struct Recent {
     pending: VecDeque<(Sequence, Term)>,
     /// In order of their entries.
     log: VecDeque<(Sequence, Posting)>,
-    /// The same by term, in order.
+    /// The same by term, in order; but for ids.
     numbers: HashMap<Term, VecDeque<u64>>,
+    /// Events by the terms of their ids, which none shares with another.
+    ids: HashMap<Term, Position>,
     /// The first event of each entry that has some.
     starts: VecDeque<(Position, Sequence)>,
     newest: VecDeque<Arc<StoredEvent>>,
@@ -67,7 +69,8 @@ impl Recent {
         if let Some(first) = outcome.events.first() {
             self.start(first.position, sequence);
         }
-        for Event { position, event_type, subject, .. } in &outcome.events {
+        for Event { position, id, event_type, subject, .. } in &outcome.events {
+            self.note_id(sequence, id_term(*id), *position);
             self.event(sequence, *position, event_type, subject.as_deref());
         }
     }
@@ -86,6 +89,7 @@ impl Recent {
             let term = correlation_term(&body.correlation_id);
             self.note(event.sequence, term, event.sequence.0);
         }
+        self.note_id(event.sequence, id_term(event.id), event.position);
         self.event(event.sequence, event.position, &event.event_type, subject);
     }
 
@@ -110,7 +114,11 @@ impl Recent {
         self.pending = later.pending;
         let done = self.done;
         for (sequence, posting) in later.log.into_iter().filter(|(sequence, _)| *sequence > done) {
-            self.push(sequence, posting);
+            let (term, number) = posting.parts();
+            match later.ids.get(&term) == Some(&Position(number)) {
+                true => self.note_id(sequence, term, Position(number)),
+                false => self.note(sequence, term, number),
+            }
         }
         self.starts.extend(later.starts.into_iter().filter(|(_, sequence)| *sequence > done));
         self.done = self.done.max(later.done);
@@ -146,7 +154,9 @@ impl Recent {
                 break;
             };
             let (term, number) = posting.parts();
-            if let Some(numbers) = self.numbers.get_mut(&term) {
+            if self.ids.get(&term) == Some(&Position(number)) {
+                self.ids.remove(&term);
+            } else if let Some(numbers) = self.numbers.get_mut(&term) {
                 numbers.pop_front_if(|first| *first <= number);
                 if numbers.is_empty() {
                     self.numbers.remove(&term);
@@ -176,6 +186,11 @@ impl Recent {
                 numbers.range(..end).rev().take(at_most).copied().collect()
             }
         }
+    }
+
+    /// The event whose id has a term.
+    pub(super) fn with_id(&self, term: Term) -> Option<Position> {
+        self.ids.get(&term).copied()
     }
 
     /// The entry of an event, if it is one of these.
@@ -218,16 +233,16 @@ impl Recent {
         }
     }
 
-    fn note(&mut self, sequence: Sequence, term: Term, number: u64) {
-        self.push(sequence, Posting::new(term, number));
+    fn note_id(&mut self, sequence: Sequence, term: Term, position: Position) {
+        self.ids.insert(term, position);
+        self.log.push_back((sequence, Posting::new(term, position.0)));
     }
 
-    fn push(&mut self, sequence: Sequence, posting: Posting) {
-        let (term, number) = posting.parts();
+    fn note(&mut self, sequence: Sequence, term: Term, number: u64) {
         let numbers = self.numbers.entry(term).or_default();
         if numbers.back().is_none_or(|last| *last < number) {
             numbers.push_back(number);
-            self.log.push_back((sequence, posting));
+            self.log.push_back((sequence, Posting::new(term, number)));
         }
     }
 

@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::task::spawn_blocking;
+use uuid::Uuid;
 
 use self::follow::{Follower, last_event};
 pub(super) use self::shape::StoredJson;
@@ -100,18 +101,15 @@ pub(super) async fn list(
 
 pub(super) async fn show(
     OfApp(app): OfApp,
-    Segments((_, position)): Segments<(String, String)>,
+    Segments((_, asked)): Segments<(String, String)>,
     params: Params,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     params.finish()?;
-    let asked = position.parse().map(Position).map_err(|error| {
-        let detail = format!("`{}` is no position: {error}", position.escape_debug());
-        Problem::new(super::code::INVALID_REQUEST, detail)
-    })?;
-    let event = read(&app, move |app| Ok(app.events().event(asked)?)).await?;
-    let (first, last) = (app.events().first(), app.events().last());
-    let event = event.ok_or(Error::UnknownEvent { asked, first, last })?;
+    let event = match asked.parse()? {
+        One::At(position) => read(&app, move |app| app.event(position)).await?,
+        One::WithId(id) => read(&app, move |app| app.event_with_id(id)).await?,
+    };
     let mut response = match Format::of(&headers) {
         Format::Cloud => {
             let event = CloudJson::of(&app, &event);
@@ -230,6 +228,28 @@ impl FromStr for After {
                 Err(error) => Err(format!("{error}; a position, or `last`")),
             },
         }
+    }
+}
+
+/// One event, however it is called.
+enum One {
+    At(Position),
+    WithId(Uuid),
+}
+
+impl FromStr for One {
+    type Err = Problem;
+
+    fn from_str(text: &str) -> Result<Self, Problem> {
+        let position = text.parse().map(|position| Self::At(Position(position)));
+        let id = || Uuid::try_parse(text).map(Self::WithId);
+        position.or_else(|_| id()).map_err(|_neither| {
+            let detail = format!(
+                "`{}` is neither the position of an event nor the id of one",
+                text.escape_debug()
+            );
+            Problem::new(super::code::INVALID_REQUEST, detail)
+        })
     }
 }
 

@@ -61,7 +61,7 @@ impl From<Error> for Problem {
             Error::EventAhead { last, .. } => {
                 Self::new(code::EVENT_AHEAD, detail).with("last", last.0)
             }
-            Error::UnknownEvent { first, last, .. } => {
+            Error::UnknownEvent { first, last, .. } | Error::UnknownEventId { first, last, .. } => {
                 Self::new(code::UNKNOWN_EVENT, detail).with("first", first.0).with("last", last.0)
             }
             Error::UnknownConsumer { suggestion, .. } => {

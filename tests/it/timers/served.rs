@@ -68,6 +68,10 @@ fn a_client_schedules_looks_and_cancels() {
         (&json!("succeeded"), &json!("1970-01-01T00:00:00.000Z"))
     );
     assert_eq!(app.ask("sum", &json!({})), json!(1));
+    // What has fired cannot be taken back, and says where to look.
+    let problem = app.send("DELETE", &format!("/timers/{id}"), &[], &[]).expect(404);
+    assert_eq!(problem["code"], json!("unknown-timer"));
+    assert_eq!(problem["outcome"], json!("not-logged"), "{problem}");
 }
 
 #[test]
@@ -90,6 +94,12 @@ fn what_a_client_may_not_say_of_a_timer() {
     refused(depth, "/metadata/depth");
     let reaction = json!({ "name": "put", "input": put_item, "metadata": { "reaction": "r" } });
     refused(reaction, "/metadata/reaction");
+    // However it is written.
+    let headers = [("content-type", "application/json")];
+    let body = r#"{"name":"put","input":{"key":"a","value":1},"metadata":{"d\u0065pth":9}}"#;
+    let path = format!("/commands/{}", new_id());
+    let problem = app.send("PUT", &path, &headers, body.as_bytes()).expect(400);
+    assert_eq!(problem["errors"][0]["pointer"], json!("/metadata/depth"), "{problem}");
     // What does not fit now is refused now.
     let unfit = put(&app, &json!({ "name": "put", "input": { "key": 1 }, "at": 0 }));
     assert_eq!(unfit.expect(422)["code"], json!("invalid-input"));

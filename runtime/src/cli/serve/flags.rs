@@ -30,6 +30,11 @@ pub(super) struct Limits {
     /// Bytes of an uploaded module, 1KiB to 256MiB [default: 32MiB].
     #[arg(long, value_name = "BYTES")]
     upload_max: Option<String>,
+    /// Requests that follow events at one time, of all apps together, 0 to 100000; each
+    /// is an open connection, and beyond it they are refused for the moment [default:
+    /// 1000].
+    #[arg(long, value_name = "N")]
+    followers_max: Option<String>,
     /// Commands of an app that wait for their outcome, 1 to 1000000; beyond it they
     /// are refused for the moment [default: 4096].
     #[arg(long, value_name = "N")]
@@ -105,6 +110,7 @@ impl Limits {
             (key::COMMAND_DEADLINE, &self.command_deadline),
             (key::COMMAND_MEMORY_MAX, &self.command_memory_max),
             (key::UPLOAD_MAX, &self.upload_max),
+            (key::FOLLOWERS_MAX, &self.followers_max),
             (key::INBOX_MAX, &self.inbox_max),
             (key::CHAIN_DEPTH, &self.chain_depth),
             (key::REACTION_RETRIES, &self.reaction_retries),

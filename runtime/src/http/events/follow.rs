@@ -97,12 +97,13 @@ impl Follower {
                             return Some(self.frames(&page));
                         }
                     }
-                    Err(reason) => {
-                        tracing::error!(app = %self.app.name(), reason, "events cannot be read");
+                    Err(failed) => {
                         self.is_over = true;
-                        let data =
-                            r#"{"detail":"events cannot be read; the server's log says more"}"#;
-                        return Some(format!("event: $failed\ndata: {data}\n\n"));
+                        if let Failed::Unreadable(reason) = &failed {
+                            let app = self.app.name();
+                            tracing::error!(%app, reason, "events cannot be read");
+                        }
+                        return Some(failed.frame());
                     }
                 }
             } else if !self.is_told {
@@ -121,15 +122,20 @@ impl Follower {
         }
     }
 
-    async fn page(&self) -> Result<Page, String> {
+    async fn page(&self) -> Result<Page, Failed> {
         if let Some(page) = self.app.events().newest(self.next, &self.filter, LIMITS) {
             return Ok(page);
         }
         let (app, filter, next) = (Arc::clone(&self.app), Arc::clone(&self.filter), self.next);
         let read = move || app.events().page(next, Order::Ascending, &filter, LIMITS);
-        match spawn_blocking(read).await {
-            Ok(page) => page.map_err(|error| chain_of(&error)),
-            Err(error) => Err(error.to_string()),
+        let page = match spawn_blocking(read).await {
+            Ok(page) => page.map_err(|error| Failed::Unreadable(chain_of(&error)))?,
+            Err(error) => return Err(Failed::Unreadable(error.to_string())),
+        };
+        // Who is slower than events are kept has missed some, and is told so.
+        match self.app.events().first() {
+            first if self.next < first => Err(Failed::Gone { first }),
+            _ => Ok(page),
         }
     }
 
@@ -150,6 +156,24 @@ impl Follower {
 
     fn before(&self) -> Position {
         Position(self.next.0.saturating_sub(1))
+    }
+}
+
+/// Why nothing more is sent.
+enum Failed {
+    Unreadable(String),
+    Gone { first: Position },
+}
+
+impl Failed {
+    fn frame(&self) -> String {
+        let detail = match self {
+            Self::Unreadable(_) => "events cannot be read; the server's log says more".to_owned(),
+            Self::Gone { first } => format!(
+                "events before {first} are not kept any more, and some of them were not sent"
+            ),
+        };
+        format!("event: $failed\ndata: {{\"detail\":\"{detail}\"}}\n\n")
     }
 }
 

@@ -70,7 +70,8 @@ pub(crate) fn give_up(_: &Snapshot, _: Event<Json>) -> Commands {
     Err(reject("hopeless", "There is no use in trying again.").permanent())
 }
 
-/// What follows leads to the same again.
+/// What follows leads to the same again, and says that nothing led to it.
 pub(crate) fn again(_: &Snapshot, chain: Event<u64>) -> Commands {
-    Ok(vec![NewCommand::new("chain", &(chain.data + 1))])
+    let next = NewCommand::new("chain", &(chain.data + 1));
+    Ok(vec![NewCommand { metadata: r#"{"depth":0}"#.to_owned(), ..next }])
 }

@@ -193,11 +193,13 @@ pub(crate) struct Chain {
     pub(crate) in_ms: u64,
 }
 
-/// Counts the links of a chain that never ends by itself.
+/// Counts the links of a chain that never ends by itself, each of which says that it is
+/// the first.
 pub(crate) fn chain(tx: &mut Transaction, input: Chain) -> Result<i64> {
     let links = COUNTERS.get(tx, "links").unwrap_or(0) + 1;
     COUNTERS.put(tx, "links", &links);
     let next = NewCommand::new("chain", &json!({ "in_ms": input.in_ms }));
+    let next = NewCommand { metadata: r#"{"depth":0}"#.to_owned(), ..next };
     tx.schedule(tx.time_ms() + input.in_ms, &next);
     Ok(links)
 }

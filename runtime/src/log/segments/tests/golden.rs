@@ -10,11 +10,11 @@ use std::fmt::Write;
 
 use super::*;
 use crate::record::samples::rejected;
-use crate::record::{Act, Attempt, Deploy, Entry, Outcome, Steer, Verdict};
+use crate::record::{Act, Attempt, Command, Deploy, Entry, Outcome, Schedule, Steer, Verdict};
 use crate::value::{ChangeSet, Hash, Lifecycle, Name, Position, TableChanges};
 
 const SECTOR_BYTES: usize = 512;
-const CASES: [&str; 4] = ["closed", "unclean", "erased", "moved"];
+const CASES: [&str; 5] = ["closed", "unclean", "erased", "moved", "timed"];
 
 fn golden(case: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/log-v1").join(case)
@@ -38,6 +38,25 @@ fn later_acts() -> [Act; 4] {
     [Act::Advance { worker, from: Position(0), to: Position(1) }, resume, skip, rebuild]
 }
 
+/// Those that came with timers, and the commands that these submit.
+fn timed_acts() -> [Act; 4] {
+    let Act::Command(command) = entry(1).act else { panic!("it is a command") };
+    let command = |caller: Option<&str>, metadata: &str| Command {
+        caller: caller.map(Into::into),
+        causation_id: Some("0192f3a4-5b6c-7d8e-9f00-112233445566".into()),
+        metadata: metadata.into(),
+        ..command.clone()
+    };
+    let at_ms = 1_700_000_200_000;
+    let fired = Command { scheduled_for_ms: Some(at_ms), ..command(None, r#"{"depth":1}"#) };
+    [
+        Act::Schedule(Schedule { at_ms, command: command(Some("teller"), r#"{"tenant":"a"}"#) }),
+        Act::Cancel { timer: Uuid::from_u128(9) },
+        Act::Command(fired),
+        Act::Schedule(Schedule { at_ms: 0, command: command(None, "{}") }),
+    ]
+}
+
 /// What comes of an advance after which a table takes the place of another.
 fn moved(sequence: u64) -> Outcome {
     let table: Name = "accounts".parse().unwrap();
@@ -53,6 +72,7 @@ fn write(case: &str) {
     let mut log = fixture.open().unwrap().0.log;
     let acts = match case {
         "moved" => later_acts(),
+        "timed" => timed_acts(),
         _ => first_acts(),
     };
     let mut others: Vec<Record> = (2..)
@@ -155,20 +175,29 @@ fn told_move(changes: &TableChanges) -> String {
 
 fn told_entry(entry: &Entry) -> String {
     let act = match &entry.act {
-        Act::Command(command) => {
-            format!("{} {} for {:?}", command.name, command.input, command.caller)
-        }
+        Act::Command(command) => told_command(command),
         Act::Deploy(deploy) => format!("deploy {} {}", deploy.module, deploy.hash),
         Act::Remove { module } => format!("remove {module}"),
         Act::DropTable { table } => format!("drop {table}"),
         Act::Erase { sequence } => format!("erase {sequence}"),
         Act::Advance { worker, from, to } => format!("advance {worker} from {from} to {to}"),
         Act::Projection { name, what } => format!("{what:?} {name}").to_lowercase(),
-        Act::Schedule(schedule) => format!("schedule {} {:?}", schedule.at_ms, schedule.command),
+        Act::Schedule(Schedule { at_ms, command }) => {
+            format!("at {at_ms} {}, metadata {}", told_command(command), command.metadata)
+        }
         Act::Cancel { timer } => format!("cancel {timer}"),
     };
     let Entry { sequence, id, time_ms, erased, .. } = entry;
     format!("entry {sequence}, id {id}, time {time_ms}, erased {erased}, {act}")
+}
+
+fn told_command(command: &Command) -> String {
+    let mut text = format!("{} {} for {:?}", command.name, command.input, command.caller);
+    if let Some(due_ms) = command.scheduled_for_ms {
+        let Command { causation_id, metadata, .. } = command;
+        write!(text, ", due {due_ms}, because of {causation_id:?}, metadata {metadata}").unwrap();
+    }
+    text
 }
 
 #[test]
