@@ -8,7 +8,7 @@ use std::ops::Bound;
 
 /// Keys from `lower` up to, and without, `upper`. A lower bound at or above the
 /// upper one covers nothing.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Default, Debug)]
 pub struct Range {
     /// The lowest key that belongs to the range; none means from the first.
     pub lower: Option<String>,
@@ -76,6 +76,40 @@ impl Range {
             self.upper = Some(key.to_owned());
         }
         self
+    }
+
+    /// The part of the range that a scan passes up to a key, with the key.
+    #[must_use]
+    pub fn through(self, key: &str, order: Order) -> Self {
+        match order {
+            Order::Ascending => self.before(&successor(key)),
+            Order::Descending => self.from(key),
+        }
+    }
+
+    /// The part of the range from a key on.
+    fn from(mut self, key: &str) -> Self {
+        if self.lower_text() < key {
+            self.lower = Some(key.to_owned());
+        }
+        self
+    }
+
+    /// Both ranges as one, if there is nothing between them. Neither may be empty.
+    #[must_use]
+    pub fn joined(&self, other: &Self) -> Option<Self> {
+        let reaches = |own: &Self, other: &Self| {
+            own.upper.as_deref().is_none_or(|upper| other.lower_text() <= upper)
+        };
+        if !reaches(self, other) || !reaches(other, self) {
+            return None;
+        }
+        let lower = std::cmp::min_by_key(self, other, |range| range.lower_text());
+        let upper = match (&self.upper, &other.upper) {
+            (Some(own), Some(other)) => Some(own.max(other).clone()),
+            _ => None,
+        };
+        Some(Self { lower: lower.lower.clone(), upper })
     }
 
     /// Whether no key can be in the range.
