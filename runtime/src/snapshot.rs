@@ -163,7 +163,7 @@ impl Snapshots {
         let old = self.current.swap(snapshot);
         self.visible.send_replace(sequence);
         // Last: who is told finds the root there.
-        self.tell(&steps);
+        self.tell(sequence, &steps);
         self.reaper.drop_later(Box::new((evicted, old)));
     }
 
@@ -212,7 +212,7 @@ impl Snapshots {
     /// that has changed in the meantime, or if that is not known any more.
     #[must_use]
     pub fn watch(&self, sequence: Sequence, reads: Reads) -> Watch {
-        let watch = self.watchers.watch(reads);
+        let watch = self.watchers.watch(sequence, reads);
         // A root that is not current yet tells the watch when it is: the watch was there
         // first.
         if self.has_changed(sequence, watch.reads()) {
@@ -228,15 +228,15 @@ impl Snapshots {
     }
 
     /// Tells those who watch what these steps changed.
-    fn tell(&self, steps: &Steps) {
+    fn tell(&self, last: Sequence, steps: &Steps) {
         // A log that was opened again does not say what it had more.
         if steps.is_empty() {
-            return self.watchers.touch_all();
+            return self.watchers.touch_all(last);
         }
-        for (_, outcome) in &**steps {
+        for (step, outcome) in &**steps {
             match catalog::is_deployment(&outcome.changes) {
-                true => self.watchers.touch_all(),
-                false => self.watchers.touched(&outcome.changes),
+                true => self.watchers.touch_all(step.sequence),
+                false => self.watchers.touched(step.sequence, &outcome.changes),
             }
         }
     }
@@ -256,7 +256,8 @@ impl Snapshots {
         latest > since && !is_known
             || later.iter().any(|steps| {
                 let mut since = steps.iter().filter(|(step, _)| step.sequence > since);
-                let concerns = |changes| catalog::is_deployment(changes) || reads.are_touched_by(changes);
+                let concerns =
+                    |changes| catalog::is_deployment(changes) || reads.are_touched_by(changes);
                 steps.is_empty() || since.any(|(_, outcome)| concerns(&outcome.changes))
             })
     }

@@ -71,7 +71,8 @@ fn what_is_published_between_a_query_and_its_watch_is_not_missed() {
     let (snapshots, _directory) = snapshots(100);
     publish(&snapshots, &[("t", "a"), ("t", "b")]);
     publish(&snapshots, &[("t", "c"), ("t", "d")]);
-    let is_touched = |since: u64, reads: Reads| snapshots.watch(Sequence(since), reads).is_touched();
+    let is_touched =
+        |since: u64, reads: Reads| snapshots.watch(Sequence(since), reads).is_touched();
     assert!(is_touched(0, key("a")) && is_touched(0, key("d")));
     // Also from within a round, which `as_of` can read.
     assert!(!is_touched(1, key("a")) && is_touched(1, key("b")) && is_touched(1, key("c")));
@@ -106,7 +107,7 @@ fn a_root_that_is_held_and_not_current_yet_tells_its_watch_later() {
     assert!(!watch.is_touched(), "it would ask the same state again");
     snapshots.current.store(snapshot);
     assert!(snapshots.watch(Sequence(0), key("a")).is_touched());
-    snapshots.tell(&steps);
+    snapshots.tell(Sequence(1), &steps);
     assert!(watch.is_touched());
 }
 

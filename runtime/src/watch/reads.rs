@@ -118,7 +118,8 @@ impl TableReads {
         let rows = &changes.rows;
         changes.lifecycle != Lifecycle::Kept
             || (self.is_whole && !rows.is_empty())
-            || (!self.keys.is_empty() && rows.iter().any(|(key, _)| self.keys.contains(key.as_str())))
+            || (!self.keys.is_empty()
+                && rows.iter().any(|(key, _)| self.keys.contains(key.as_str())))
             || self.ranges.iter().any(|range| is_any_in(rows, range))
     }
 

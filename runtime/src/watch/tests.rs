@@ -7,7 +7,7 @@ use super::{READS_BYTES_MAX, READS_MAX, Reads, Watch, Watchers};
 use crate::state::model::Random;
 use crate::state::{Order, Range, State, Step};
 use crate::transaction::{Cursor, Read};
-use crate::value::{ChangeSet, Key, Lifecycle, Name, Position, TableChanges, Value};
+use crate::value::{ChangeSet, Key, Lifecycle, Name, Position, Sequence, TableChanges, Value};
 
 const TABLES: [&str; 3] = ["a", "b", "c"];
 
@@ -71,7 +71,8 @@ impl Said {
     fn is_touched_by(&self, changes: &ChangeSet) -> bool {
         let (Self::Table(own) | Self::Key(own, _) | Self::Range(own, _)) = self;
         changes.tables.iter().any(|table| {
-            let is_taken = matches!(&table.lifecycle, Lifecycle::Moved { from } if from.as_str() == *own);
+            let is_taken =
+                matches!(&table.lifecycle, Lifecycle::Moved { from } if from.as_str() == *own);
             let mut keys = table.rows.iter().map(|(key, _)| key.as_str());
             let is_read = match self {
                 Self::Table(_) => false,
@@ -119,10 +120,10 @@ fn exactly_those_who_read_what_changes_are_told() {
             if every {
                 reads.sequence();
             }
-            watching.push((said, every, watchers.watch(reads)));
+            watching.push((said, every, watchers.watch(Sequence(4), reads)));
         }
         let changes = any_changes(&mut random);
-        watchers.touched(&changes);
+        watchers.touched(Sequence(5), &changes);
         for (said, every, watch) in &watching {
             let wanted = *every || said.iter().any(|said| said.is_touched_by(&changes));
             assert_eq!(watch.is_touched(), wanted, "{said:?} {changes:?}");
@@ -160,9 +161,7 @@ fn change(state: &mut State, random: &mut Random, n: usize) -> ChangeSet {
     keys.sort();
     keys.dedup();
     let value = |random: &mut Random| Value::Json("1".repeat(1 + random.below(30)).into());
-    let row = |key: String| {
-        (Key::new(&key).unwrap(), (!random.one_in(3)).then(|| value(random)))
-    };
+    let row = |key: String| (Key::new(&key).unwrap(), (!random.one_in(3)).then(|| value(random)));
     let rows = keys.into_iter().map(row).collect();
     let sequence = state.sequence().next();
     let lifecycle = if sequence.0 == 1 { Lifecycle::Created } else { Lifecycle::Kept };
@@ -218,10 +217,10 @@ fn a_table_that_was_looked_for_and_is_not_there_is_watched() {
     reads.key("$modules", "k");
     reads.key("No Name", "k");
     assert_eq!(reads.tables.len(), 1);
-    let watch = watchers.watch(reads);
-    watchers.touched(&changes("other", Lifecycle::Created, &[]));
+    let watch = watchers.watch(Sequence(4), reads);
+    watchers.touched(Sequence(5), &changes("other", Lifecycle::Created, &[]));
     assert!(!watch.is_touched());
-    watchers.touched(&changes("later", Lifecycle::Created, &[]));
+    watchers.touched(Sequence(5), &changes("later", Lifecycle::Created, &[]));
     assert!(watch.is_touched());
 }
 
@@ -258,7 +257,7 @@ fn whoever_is_told_wakes_and_at_the_end_all_are_told() {
     let watch = |key: &str| {
         let mut reads = Reads::default();
         reads.key("a", key);
-        watchers.watch(reads)
+        watchers.watch(Sequence(4), reads)
     };
     runtime.block_on(async {
         let (one, other) = (watch("one"), watch("other"));
@@ -267,10 +266,12 @@ fn whoever_is_told_wakes_and_at_the_end_all_are_told() {
             // It stays told.
             one.touched().await;
         };
-        let tell = async { watchers.touched(&written("a", "one")) };
+        let tell = async { watchers.touched(Sequence(5), &written("a", "one")) };
         tokio::join!(told, tell);
         assert!(!other.is_touched());
-        watchers.touch_all();
+        watchers.touched(Sequence(4), &written("a", "other"));
+        assert!(!other.is_touched(), "it was read with that in it");
+        watchers.touch_all(Sequence(5));
         other.touched().await;
         let last = watch("last");
         assert!(!watchers.is_over());

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use super::{Reads, is_any_in};
 use crate::state::Range;
-use crate::value::{ChangeSet, Lifecycle, Name, TableChanges};
+use crate::value::{ChangeSet, Lifecycle, Name, Sequence, TableChanges};
 
 /// All who watch the state of one app.
 #[derive(Debug, Default)]
@@ -27,8 +27,10 @@ pub struct Watch {
     mark: Arc<Mark>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Mark {
+    /// The state that was read: what is in it is no news.
+    since: Sequence,
     is_touched: AtomicBool,
     told: Notify,
 }
@@ -59,10 +61,11 @@ struct Watched {
 }
 
 impl Watchers {
-    /// Watches for changes of what was read.
+    /// Watches for changes, after a sequence, of what was read of the state as of it.
     #[must_use]
-    pub fn watch(self: &Arc<Self>, reads: Reads) -> Watch {
-        let mark = Arc::new(Mark::default());
+    pub fn watch(self: &Arc<Self>, since: Sequence, reads: Reads) -> Watch {
+        let (is_touched, told) = Default::default();
+        let mark = Arc::new(Mark { since, is_touched, told });
         let mut inner = self.inner();
         inner.last += 1;
         let number = inner.last;
@@ -73,9 +76,10 @@ impl Watchers {
         Watch { watchers: Arc::clone(self), number, reads, mark }
     }
 
-    /// Tells those who read what an entry changed.
-    pub fn touched(&self, changes: &ChangeSet) {
+    /// Tells those who read what an entry changed, before it did.
+    pub fn touched(&self, entry: Sequence, changes: &ChangeSet) {
         let inner = self.inner();
+        let touch = |marks: &Marks| touch(marks, entry);
         touch(&inner.every_entry);
         for table in &changes.tables {
             if let Lifecycle::Moved { from } = &table.lifecycle
@@ -84,21 +88,21 @@ impl Watchers {
                 touch(&watched.all);
             }
             if let Some(watched) = inner.tables.get(&table.table) {
-                watched.touched(table);
+                watched.touched(table, touch);
             }
         }
     }
 
-    /// Tells everybody, whatever they read.
-    pub fn touch_all(&self) {
-        touch(&self.inner().all);
+    /// Tells everybody who read the state before an entry, whatever they read.
+    pub fn touch_all(&self, entry: Sequence) {
+        touch(&self.inner().all, entry);
     }
 
     /// Tells everybody, now and from now on: the server ends.
     pub fn let_go(&self) {
         let mut inner = self.inner();
         inner.is_over = true;
-        touch(&inner.all);
+        inner.all.iter().for_each(|(_, mark)| mark.touch());
     }
 
     /// Whether nobody should watch any more.
@@ -211,7 +215,7 @@ impl Inner {
 }
 
 impl Watched {
-    fn touched(&self, changes: &TableChanges) {
+    fn touched(&self, changes: &TableChanges, touch: impl Fn(&Marks)) {
         let rows = &changes.rows;
         if changes.lifecycle != Lifecycle::Kept {
             return touch(&self.all);
@@ -222,7 +226,7 @@ impl Watched {
         touch(&self.whole);
         if !self.keys.is_empty() {
             let marks = rows.iter().filter_map(|(key, _)| self.keys.get(key.as_str()));
-            marks.for_each(touch);
+            marks.for_each(&touch);
         }
         for (range, marks) in &self.ranges {
             if is_any_in(rows, range) {
@@ -232,8 +236,9 @@ impl Watched {
     }
 }
 
-fn touch(marks: &Marks) {
-    marks.iter().for_each(|(_, mark)| mark.touch());
+fn touch(marks: &Marks, entry: Sequence) {
+    let before = marks.iter().filter(|(_, mark)| mark.since < entry);
+    before.for_each(|(_, mark)| mark.touch());
 }
 
 /// Takes one out; whether none is left.
