@@ -2,10 +2,11 @@
 //! and of nothing else.
 
 mod many;
+mod turns;
 
 use std::time::{Duration, Instant};
 
-use chancery_tests::{App, Message, Server, Stream, guest};
+use chancery_tests::{App, Message, Server, Stream, chancery, guest};
 use serde_json::{Value as Json, json};
 
 /// How often handlers have run for live queries.
@@ -240,6 +241,32 @@ fn it_is_asked_in_every_way_that_queries_are() {
     assert_eq!(status("GET", path, "application/json, text/event-stream"), 200);
     drop((stream, again));
     until(|| open(&app) == 0);
+}
+
+#[test]
+fn the_command_line_shows_each_result_until_there_is_no_more() {
+    let server = Server::start();
+    let app = server.app();
+    app.deploy("shop");
+    app.succeed("add-product", &json!({ "product": "lamp", "name": "Lamp", "quantity": 3 }));
+    let url = format!("http://{}", server.address());
+    let shown = std::thread::spawn(move || {
+        let line = ["query", "stock-of", "product=lamp", "--live", "--json", "--server", &url];
+        chancery(&line)
+    });
+    until(|| runs(&app) == 1);
+    app.succeed("buy-product", &json!({ "product": "lamp" }));
+    until(|| runs(&app) == 2);
+    assert_eq!(app.send("DELETE", "/modules/shop", &[], &[]).status, 200);
+    let output = shown.join().expect("it ends");
+    let text = String::from_utf8(output.stdout).expect("text");
+    let lines: Vec<Json> =
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let seen: Vec<_> =
+        lines.iter().map(|it| (&it["sequence"], &it["result"]["left"])).collect();
+    assert_eq!(seen, [(&json!(2), &json!(3)), (&json!(3), &json!(2))], "{text}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(3) && said.contains("unknown-query"), "{said}");
 }
 
 #[test]
