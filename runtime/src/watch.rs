@@ -7,6 +7,7 @@
 //!
 //! It knows nothing of guests, and not when a change may be seen.
 
+mod ranges;
 mod reads;
 #[cfg(test)]
 mod tests;

@@ -232,11 +232,15 @@ fn it_is_asked_in_every_way_that_queries_are() {
     let path = "/queries/count";
     let mut again = Stream::open(&server, path, Some(&stream.id));
     assert_eq!(result(&mut again), 1);
-    let accept = |more: &str| format!("text/event-stream{more}");
+    let body = json!({ "key": "k" }).to_string();
+    for method in ["POST", "QUERY"] {
+        let mut other = Stream::request(&server, method, "/queries/get", None, &body);
+        assert_eq!(result(&mut other), json!({ "a": 1 }), "{method}");
+    }
     let status = |method: &str, path: &str, accept: &str| {
         app.send(method, path, &[("accept", accept)], &[]).status
     };
-    assert_eq!(status("HEAD", path, &accept("")), 200);
+    assert_eq!(status("HEAD", path, "text/event-stream"), 200);
     // What the client names first counts.
     assert_eq!(status("GET", path, "application/json, text/event-stream"), 200);
     drop((stream, again));
@@ -262,11 +266,10 @@ fn the_command_line_shows_each_result_until_there_is_no_more() {
     let text = String::from_utf8(output.stdout).expect("text");
     let lines: Vec<Json> =
         text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    let seen: Vec<_> =
-        lines.iter().map(|it| (&it["sequence"], &it["result"]["left"])).collect();
-    assert_eq!(seen, [(&json!(2), &json!(3)), (&json!(3), &json!(2))], "{text}");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.code() == Some(3) && said.contains("unknown-query"), "{said}");
+    let [first, second, gone] = &lines[..] else { panic!("{text}") };
+    assert_eq!((&first["sequence"], &first["result"]["left"]), (&json!(2), &json!(3)));
+    assert_eq!((&second["sequence"], &second["result"]["left"]), (&json!(3), &json!(2)));
+    assert_eq!((output.status.code(), &gone["code"]), (Some(3), &json!("unknown-query")));
 }
 
 #[test]

@@ -36,13 +36,31 @@ impl Stream {
     #[must_use]
     #[track_caller]
     pub fn open(server: &Server, path: &str, id: Option<&str>) -> Self {
+        Self::request(server, "GET", path, id, "")
+    }
+
+    /// As [`Stream::open`], by any method, with a body of JSON.
+    ///
+    /// # Panics
+    /// As [`Stream::open`].
+    #[must_use]
+    #[track_caller]
+    pub fn request(
+        server: &Server,
+        method: &str,
+        path: &str,
+        id: Option<&str>,
+        body: &str,
+    ) -> Self {
         let mut stream = TcpStream::connect(server.address()).expect("a connection");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         let last = id.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
+        let length = body.len();
         write!(
             stream,
-            "GET /v1/apps/main{path} HTTP/1.1\r\nHost: here\r\n\
-             Accept: text/event-stream\r\n{last}\r\n"
+            "{method} /v1/apps/main{path} HTTP/1.1\r\nHost: here\r\n\
+             Accept: text/event-stream\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\n{last}\r\n{body}"
         )
         .expect("sent");
         let id = id.unwrap_or_default().to_owned();

@@ -154,7 +154,9 @@ impl Gates {
     /// are to be asked again, they leave half of the turns to others.
     pub(super) async fn live_turn(&self) -> Result<[SemaphorePermit<'_>; 2], AcquireError> {
         let share = self.live_turns.acquire().await?;
-        Ok([share, self.queries.acquire().await?])
+        let turn = self.queries.acquire().await?;
+        // Given back in this order: never are more turns out than the share allows.
+        Ok([turn, share])
     }
 }
 

@@ -95,6 +95,27 @@ impl Range {
         self
     }
 
+    /// What every key of the range begins with, as far as the bounds tell: of a prefix,
+    /// all of it.
+    #[must_use]
+    pub fn beginning(&self) -> &str {
+        let lower = self.lower_text();
+        let Some(upper) = self.upper.as_deref() else { return "" };
+        let mut rest = (lower.chars(), upper.chars());
+        let mut beginning = 0;
+        while let (Some(own), Some(other)) = (rest.0.next(), rest.1.next()) {
+            // The upper bound of a prefix is the prefix with its last character moved up.
+            let is_last = || rest.1.as_str().is_empty() && (own..=char::MAX).nth(1) == Some(other);
+            if own == other || is_last() {
+                beginning += own.len_utf8();
+            }
+            if own != other {
+                break;
+            }
+        }
+        lower.get(..beginning).unwrap_or_default()
+    }
+
     /// Both ranges as one, if there is nothing between them. Neither may be empty.
     #[must_use]
     pub fn joined(&self, other: &Self) -> Option<Self> {

@@ -208,6 +208,37 @@ fn pages_that_no_change_touches_read_the_same_again() {
 }
 
 #[test]
+fn every_key_of_a_range_has_its_beginning() {
+    let between = |lower: &str, upper: &str| Range::between(Some(lower.into()), Some(upper.into()));
+    for (range, beginning) in [
+        (Range::all(), ""),
+        (Range::prefix("order/42/"), "order/42/"),
+        (Range::prefix("order/42/").after("order/42/7"), "order/42/"),
+        (Range::prefix("order/42/").before("order/42/7"), "order/42/"),
+        (Range::prefix("\u{d7ff}"), "\u{d7ff}"),
+        (Range::prefix("a\u{10ffff}"), "a"),
+        (between("a1", "a3"), "a"),
+        (between("a1", "a2x"), "a"),
+        (between("a", "a\0"), "a"),
+        (between("a", "b"), "a"),
+        (Range::between(Some("a".into()), None), ""),
+        (Range::between(None, Some("a".into())), ""),
+    ] {
+        assert_eq!(range.beginning(), beginning, "{range:?}");
+    }
+    let mut random = Random::from_env("every_key_of_a_range_has_its_beginning");
+    for _ in 0..20_000 {
+        let (a, b, key) = (random.key(), random.key(), random.key());
+        let range = match random.below(3) {
+            0 => Range::prefix(&a),
+            1 => Range::prefix(&a).through(&b, Order::Ascending),
+            _ => between(&a, &b),
+        };
+        assert!(!range.contains(&key) || key.starts_with(range.beginning()), "{range:?} {key:?}");
+    }
+}
+
+#[test]
 fn a_table_that_was_looked_for_and_is_not_there_is_watched() {
     assert!(State::empty().get("later", "k").is_err());
     let watchers = Arc::new(Watchers::default());

@@ -1,8 +1,7 @@
 //! Who is to be told of which change.
 //!
-//! One lock holds it all: whoever publishes a state takes it for a look-up for each row
-//! that was written and one for each range that is watched in its table; whoever
-//! watches, for as long as adding what he read takes.
+//! One lock holds it all: whoever publishes a state takes it for a few look-ups for each
+//! row that was written; whoever watches, for as long as adding what he read takes.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::{Reads, is_any_in};
-use crate::state::Range;
+use super::Reads;
+use super::ranges::Ranges;
 use crate::value::{ChangeSet, Lifecycle, Name, Sequence, TableChanges};
 
 /// All who watch the state of one app.
@@ -28,16 +27,21 @@ pub struct Watch {
 }
 
 #[derive(Debug)]
-struct Mark {
+pub(super) struct Mark {
     /// The state that was read: what is in it is no news.
     since: Sequence,
     is_touched: AtomicBool,
     told: Notify,
 }
 
-/// In the order of their numbers, so that one is found among ten thousand that read
-/// the same.
-type Marks = Vec<(u64, Arc<Mark>)>;
+/// Some who watch, in the order of their numbers, so that one is found among thousands
+/// that read the same.
+#[derive(Debug, Default)]
+pub(super) struct Marks(Vec<Marked>);
+
+/// One of them, and his number.
+#[derive(Debug, Clone)]
+pub(super) struct Marked(u64, Arc<Mark>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -54,7 +58,7 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Watched {
     keys: HashMap<Arc<str>, Marks>,
-    ranges: HashMap<Range, Marks>,
+    ranges: Ranges,
     whole: Marks,
     /// All of them, and those who only looked for it.
     all: Marks,
@@ -69,7 +73,7 @@ impl Watchers {
         let mut inner = self.inner();
         inner.last += 1;
         let number = inner.last;
-        inner.add(number, &mark, &reads);
+        inner.add(&Marked(number, Arc::clone(&mark)), &reads);
         if inner.is_over {
             mark.touch();
         }
@@ -79,30 +83,29 @@ impl Watchers {
     /// Tells those who read what an entry changed, before it did.
     pub fn touched(&self, entry: Sequence, changes: &ChangeSet) {
         let inner = self.inner();
-        let touch = |marks: &Marks| touch(marks, entry);
-        touch(&inner.every_entry);
+        inner.every_entry.touch(entry);
         for table in &changes.tables {
             if let Lifecycle::Moved { from } = &table.lifecycle
                 && let Some(watched) = inner.tables.get(from)
             {
-                touch(&watched.all);
+                watched.all.touch(entry);
             }
             if let Some(watched) = inner.tables.get(&table.table) {
-                watched.touched(table, touch);
+                watched.touched(entry, table);
             }
         }
     }
 
     /// Tells everybody who read the state before an entry, whatever they read.
     pub fn touch_all(&self, entry: Sequence) {
-        touch(&self.inner().all, entry);
+        self.inner().all.touch(entry);
     }
 
     /// Tells everybody, now and from now on: the server ends.
     pub fn let_go(&self) {
         let mut inner = self.inner();
         inner.is_over = true;
-        inner.all.iter().for_each(|(_, mark)| mark.touch());
+        inner.all.0.iter().for_each(|Marked(_, mark)| mark.touch());
     }
 
     /// Whether nobody should watch any more.
@@ -164,48 +167,69 @@ impl Mark {
     }
 }
 
+impl Marks {
+    /// One that is there already is there once.
+    pub(super) fn add(&mut self, mark: Marked) {
+        if self.0.last().is_none_or(|last| last.0 != mark.0) {
+            self.0.push(mark);
+        }
+    }
+
+    pub(super) fn remove(&mut self, number: u64) {
+        if let Ok(at) = self.0.binary_search_by_key(&number, |mark| mark.0) {
+            self.0.remove(at);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Tells those who read the state before an entry.
+    fn touch(&self, entry: Sequence) {
+        let before = self.0.iter().filter(|Marked(_, mark)| mark.since < entry);
+        before.for_each(|Marked(_, mark)| mark.touch());
+    }
+}
+
 impl Inner {
-    fn add(&mut self, number: u64, mark: &Arc<Mark>, reads: &Reads) {
-        let own = || (number, Arc::clone(mark));
-        self.all.push(own());
+    /// The number of the mark has to be the greatest so far.
+    fn add(&mut self, mark: &Marked, reads: &Reads) {
+        self.all.add(mark.clone());
         if reads.every_entry {
-            self.every_entry.push(own());
+            self.every_entry.add(mark.clone());
         }
         for (table, reads) in &reads.tables {
             let watched = self.tables.entry(table.clone()).or_default();
-            watched.all.push(own());
+            watched.all.add(mark.clone());
             if reads.is_whole {
-                watched.whole.push(own());
+                watched.whole.add(mark.clone());
             }
             for key in &reads.keys {
-                watched.keys.entry(Arc::clone(key)).or_default().push(own());
+                watched.keys.entry(Arc::clone(key)).or_default().add(mark.clone());
             }
             for range in &reads.ranges {
-                let marks = watched.ranges.entry(range.clone()).or_default();
-                // Two ranges of one query may have grown into the same.
-                if marks.last().is_none_or(|(last, _)| *last != number) {
-                    marks.push(own());
-                }
+                watched.ranges.add(range, mark.clone());
             }
         }
     }
 
     fn remove(&mut self, number: u64, reads: &Reads) {
-        remove(&mut self.all, number);
-        remove(&mut self.every_entry, number);
+        self.all.remove(number);
+        self.every_entry.remove(number);
         for (table, reads) in &reads.tables {
             let Some(watched) = self.tables.get_mut(table) else { continue };
-            remove(&mut watched.all, number);
-            remove(&mut watched.whole, number);
+            watched.all.remove(number);
+            watched.whole.remove(number);
             for key in &reads.keys {
-                if watched.keys.get_mut(key).is_some_and(|marks| remove(marks, number)) {
+                let Some(marks) = watched.keys.get_mut(key) else { continue };
+                marks.remove(number);
+                if marks.is_empty() {
                     watched.keys.remove(key);
                 }
             }
             for range in &reads.ranges {
-                if watched.ranges.get_mut(range).is_some_and(|marks| remove(marks, number)) {
-                    watched.ranges.remove(range);
-                }
+                watched.ranges.remove(range, number);
             }
             if watched.all.is_empty() {
                 self.tables.remove(table);
@@ -215,36 +239,19 @@ impl Inner {
 }
 
 impl Watched {
-    fn touched(&self, changes: &TableChanges, touch: impl Fn(&Marks)) {
+    fn touched(&self, entry: Sequence, changes: &TableChanges) {
         let rows = &changes.rows;
         if changes.lifecycle != Lifecycle::Kept {
-            return touch(&self.all);
+            return self.all.touch(entry);
         }
         if rows.is_empty() {
             return;
         }
-        touch(&self.whole);
+        self.whole.touch(entry);
         if !self.keys.is_empty() {
             let marks = rows.iter().filter_map(|(key, _)| self.keys.get(key.as_str()));
-            marks.for_each(&touch);
+            marks.for_each(|marks| marks.touch(entry));
         }
-        for (range, marks) in &self.ranges {
-            if is_any_in(rows, range) {
-                touch(marks);
-            }
-        }
+        self.ranges.of(rows).for_each(|marks| marks.touch(entry));
     }
-}
-
-fn touch(marks: &Marks, entry: Sequence) {
-    let before = marks.iter().filter(|(_, mark)| mark.since < entry);
-    before.for_each(|(_, mark)| mark.touch());
-}
-
-/// Takes one out; whether none is left.
-fn remove(marks: &mut Marks, number: u64) -> bool {
-    if let Ok(at) = marks.binary_search_by_key(&number, |(number, _)| *number) {
-        marks.remove(at);
-    }
-    marks.is_empty()
 }
