@@ -250,16 +250,16 @@ impl Snapshots {
         let later = held.range(after..);
         let later = later.take_while(|root| root.snapshot.state.sequence() <= latest);
         let later: Vec<_> = later.map(|root| Arc::clone(&root.steps)).collect();
-        // Without a root before them it is not known what led to the first.
-        let is_known = after > 0;
         drop(held);
-        latest > since && !is_known
-            || later.iter().any(|steps| {
-                let mut since = steps.iter().filter(|(step, _)| step.sequence > since);
-                let concerns =
-                    |changes| catalog::is_deployment(changes) || reads.are_touched_by(changes);
-                steps.is_empty() || since.any(|(_, outcome)| concerns(&outcome.changes))
-            })
+        // Without a root before them it is not known what led to the first.
+        if after == 0 && latest > since {
+            return true;
+        }
+        let concerns = |changes| catalog::is_deployment(changes) || reads.are_touched_by(changes);
+        later.iter().any(|steps| {
+            let mut since = steps.iter().filter(|(step, _)| step.sequence > since);
+            steps.is_empty() || since.any(|(_, outcome)| concerns(&outcome.changes))
+        })
     }
 
     /// The newest held root at or before a sequence, and the steps that follow.
