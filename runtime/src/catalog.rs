@@ -18,7 +18,7 @@ pub use projections::{
     Build, Parked, Projecting, ProjectionRow, Which, concern_projections, projection_key,
     read_projection, read_projections,
 };
-pub use rows::{ModuleRow, TableRow, table_names};
+pub use rows::{ModuleRow, TableRow, is_deployment, table_names};
 pub(crate) use rows::{read_modules, read_versions};
 
 use crate::modules::{self, Modules};

@@ -20,6 +20,7 @@ mod deploy;
 mod erase;
 mod error;
 mod events;
+mod follow;
 mod input;
 mod json;
 mod modules;

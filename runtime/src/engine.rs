@@ -13,6 +13,7 @@ mod erase;
 mod error;
 mod events;
 mod gates;
+mod live;
 mod opening;
 mod projections;
 mod query;
@@ -37,6 +38,7 @@ pub use dead_letters::{DeadLetter, LetterPage};
 pub use deploy::{Deployment, Upload};
 pub use error::{Error, suggest};
 pub use events::Wanted;
+pub use live::{Live, LiveFigures, LiveRequest, Update};
 pub use opening::{Progress, Stage};
 pub use projections::{ProjectionInfo, Standing};
 pub use query::{Answer, QueryRequest};
@@ -87,6 +89,10 @@ pub struct Settings {
     pub queries_waiting_max: usize,
     /// How long a query waits for its turn.
     pub query_wait_max: Duration,
+    /// Live queries at one time, of all apps together.
+    pub live_queries_max: usize,
+    /// How often one of them is asked again in a second, at most.
+    pub live_queries_rate: u32,
     /// Uploads that are compiled at one time.
     pub compiles_max: usize,
     /// Uploads that wait for their turn, at most.
@@ -114,6 +120,10 @@ impl Settings {
             queries_max: cores * 2,
             queries_waiting_max: 1024,
             query_wait_max: Duration::from_secs(1),
+            // Half of the connections that a server takes: each has one.
+            live_queries_max: 2000,
+            // More than that nobody sees.
+            live_queries_rate: 20,
             compiles_max: 1,
             compiles_waiting_max: 8,
         }
@@ -295,9 +305,13 @@ impl Engine {
         }
     }
 
-    /// Ends the answers that follow events, which would go on for ever.
+    /// Ends the answers that follow events and those of live queries, which would go on
+    /// for ever.
     pub fn let_go(&self) {
-        self.apps().iter().for_each(|app| app.events().let_go());
+        for app in self.apps() {
+            app.events().let_go();
+            app.snapshots().watchers().let_go();
+        }
     }
 
     /// An app by its name.

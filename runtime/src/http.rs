@@ -19,6 +19,7 @@ mod envelope;
 mod events;
 mod guard;
 mod health;
+mod live;
 mod modules;
 mod of_engine;
 mod pages;
@@ -29,6 +30,7 @@ mod projections;
 mod queries;
 mod reactions;
 mod receipt;
+mod stream;
 mod tables;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@
 //! - [`pages`]: one redb file on a disk.
 //! - [`state`]: tables as persistent maps of packed blocks.
 //! - [`transaction`]: staged changes over a state.
+//! - [`watch`]: what queries read, and whom a change concerns.
 //! - [`record`]: the bytes of the log, without I/O.
 //! - [`log`]: where rounds of records are kept, and what that promises.
 //! - [`wasm`]: modules: checking, compiling and calling them within limits.
@@ -65,4 +66,5 @@ pub mod transaction;
 pub mod value;
 pub mod verify;
 pub mod wasm;
+pub mod watch;
 pub mod worker;

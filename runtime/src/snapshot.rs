@@ -4,6 +4,9 @@
 //! is durable, and any number of readers, which take the current root without
 //! waiting. Past roots answer `as_of` until they cost too much to keep.
 
+#[cfg(test)]
+mod tests;
+
 use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -13,12 +16,13 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
-use crate::catalog::Catalog;
+use crate::catalog::{self, Catalog};
 use crate::clock::Clock;
 use crate::modules::Modules;
 use crate::record::Outcome;
 use crate::state::{State, Step};
 use crate::value::{History, Sequence};
+use crate::watch::{Reads, Watch, Watchers};
 
 /// The state after one entry, and what the app's modules own in it.
 #[derive(Debug, Clone)]
@@ -89,17 +93,20 @@ pub struct Snapshots {
     /// Readers of past roots and the writer meet here, for a few pointer moves.
     held: Mutex<VecDeque<Held>>,
     visible: watch::Sender<Sequence>,
+    watchers: Arc<Watchers>,
     budget: Budget,
     clock: Clock,
     modules: Arc<Modules>,
     reaper: Reaper,
 }
 
+type Steps = Arc<[(Step, Arc<Outcome>)]>;
+
 #[derive(Debug)]
 struct Held {
     snapshot: Arc<Snapshot>,
     /// From the root before this one, which is the neighbour in the queue.
-    steps: Arc<[(Step, Arc<Outcome>)]>,
+    steps: Steps,
     bytes: u64,
     published: Duration,
 }
@@ -125,7 +132,8 @@ impl Snapshots {
         };
         let held = Mutex::new(VecDeque::from([root]));
         let current = ArcSwap::new(first);
-        Self { history, current, held, visible, budget, clock, modules, reaper }
+        let watchers = Arc::default();
+        Self { history, current, held, visible, watchers, budget, clock, modules, reaper }
     }
 
     /// Makes a root the current one. Only the lane's committer calls this, and
@@ -140,9 +148,10 @@ impl Snapshots {
         assert!(before <= sequence, "published {sequence} after {before}");
         let snapshot = Arc::new(published.snapshot);
         let bytes = published.unshared_bytes + steps_bytes(&published.steps);
+        let steps: Steps = published.steps.into();
         let root = Held {
             snapshot: Arc::clone(&snapshot),
-            steps: published.steps.into(),
+            steps: Arc::clone(&steps),
             bytes,
             published: self.clock.elapsed(),
         };
@@ -153,6 +162,8 @@ impl Snapshots {
         };
         let old = self.current.swap(snapshot);
         self.visible.send_replace(sequence);
+        // Last: who is told finds the root there.
+        self.tell(sequence, &steps);
         self.reaper.drop_later(Box::new((evicted, old)));
     }
 
@@ -197,12 +208,62 @@ impl Snapshots {
         debug_assert!(waited.is_ok());
     }
 
+    /// Watches what was read of the state as of a sequence. It is told already if any of
+    /// that has changed in the meantime, or if that is not known any more.
+    #[must_use]
+    pub fn watch(&self, sequence: Sequence, reads: Reads) -> Watch {
+        let watch = self.watchers.watch(sequence, reads);
+        // A root that is not current yet tells the watch when it is: the watch was there
+        // first.
+        if self.has_changed(sequence, watch.reads()) {
+            watch.touch();
+        }
+        watch
+    }
+
+    /// All who watch.
+    #[must_use]
+    pub fn watchers(&self) -> &Watchers {
+        &self.watchers
+    }
+
+    /// Tells those who watch what these steps changed.
+    fn tell(&self, last: Sequence, steps: &Steps) {
+        // A log that was opened again does not say what it had more.
+        if steps.is_empty() {
+            return self.watchers.touch_all(last);
+        }
+        for (step, outcome) in &**steps {
+            match catalog::is_deployment(&outcome.changes) {
+                true => self.watchers.touch_all(step.sequence),
+                false => self.watchers.touched(step.sequence, &outcome.changes),
+            }
+        }
+    }
+
+    /// Whether something that was read of the state as of a sequence is another in the
+    /// current one, as far as it can be told.
+    fn has_changed(&self, since: Sequence, reads: &Reads) -> bool {
+        let latest = self.current.load().state.sequence();
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let after = held.partition_point(|root| root.snapshot.state.sequence() <= since);
+        let later = held.range(after..);
+        let later = later.take_while(|root| root.snapshot.state.sequence() <= latest);
+        let later: Vec<_> = later.map(|root| Arc::clone(&root.steps)).collect();
+        drop(held);
+        // Without a root before them it is not known what led to the first.
+        if after == 0 && latest > since {
+            return true;
+        }
+        let concerns = |changes| catalog::is_deployment(changes) || reads.are_touched_by(changes);
+        later.iter().any(|steps| {
+            let mut since = steps.iter().filter(|(step, _)| step.sequence > since);
+            steps.is_empty() || since.any(|(_, outcome)| concerns(&outcome.changes))
+        })
+    }
+
     /// The newest held root at or before a sequence, and the steps that follow.
-    #[expect(clippy::type_complexity, reason = "a pair, used once")]
-    fn base_of(
-        &self,
-        asked: Sequence,
-    ) -> Result<(Arc<Snapshot>, Arc<[(Step, Arc<Outcome>)]>), Unavailable> {
+    fn base_of(&self, asked: Sequence) -> Result<(Arc<Snapshot>, Steps), Unavailable> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let evicted = self.trim(&mut held);
         let after = held.partition_point(|root| root.snapshot.state.sequence() <= asked);

@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use chancery_tests::{App, Server, new_id, times};
+use chancery_tests::{App, Server, Stream, new_id, times};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value as Json, json};
@@ -36,65 +36,8 @@ fn positions(page: &Json) -> Vec<u64> {
     events.iter().map(|event| event["position"].as_u64().expect("a position")).collect()
 }
 
-/// A connection that follows.
-struct Following {
-    lines: BufReader<TcpStream>,
-    /// What the last frame had as its id.
-    id: String,
-}
-
-/// One event as it came.
-#[derive(Debug)]
-struct Frame {
-    name: String,
-    data: Json,
-}
-
-impl Following {
-    fn start(server: &Server, query: &str, id: Option<&str>) -> Self {
-        let mut stream = TcpStream::connect(server.address()).expect("a connection");
-        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
-        let last = id.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
-        write!(
-            stream,
-            "GET /v1/apps/main/events{query} HTTP/1.1\r\nHost: here\r\n\
-             Accept: text/event-stream\r\n{last}\r\n"
-        )
-        .expect("sent");
-        let mut following =
-            Self { lines: BufReader::new(stream), id: id.unwrap_or_default().to_owned() };
-        let status = following.line().expect("a status");
-        assert!(status.starts_with("HTTP/1.1 200"), "{status}");
-        while following.line().is_some_and(|line| !line.is_empty()) {}
-        following
-    }
-
-    fn line(&mut self) -> Option<String> {
-        let mut line = String::new();
-        let read = self.lines.read_line(&mut line).expect("a line");
-        (read > 0).then(|| line.trim_end().to_owned())
-    }
-
-    /// The next event; none at the end. What is between, the sizes of chunks and
-    /// comments, has no field's name.
-    fn frame(&mut self) -> Option<Frame> {
-        let (mut name, mut data) = (String::new(), None);
-        loop {
-            let line = self.line()?;
-            match line.split_once(": ") {
-                Some(("id", id)) => self.id = id.to_owned(),
-                Some(("event", event)) => name = event.to_owned(),
-                Some(("data", text)) => data = Some(serde_json::from_str(text).expect("JSON")),
-                // The end of a frame, if there is one.
-                _ if line.is_empty() => {
-                    if let Some(data) = data.take() {
-                        return Some(Frame { name, data });
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
+fn follow(server: &Server, query: &str, id: Option<&str>) -> Stream {
+    Stream::open(server, &format!("/events{query}"), id)
 }
 
 #[test]
@@ -193,43 +136,43 @@ fn what_cannot_be_read_is_refused_with_what_to_do() {
     for query in ["type=a..b", "type=**.a", "from_time=noon", "order=up", "after=-1", "types=a"] {
         refused(&format!("/events?{query}"), 400, "invalid-request");
     }
-    let follow = |query: &str, id: &str| {
+    let refusal = |query: &str, id: &str| {
         let headers = [("accept", "text/event-stream"), ("last-event-id", id)];
         app.send("GET", &format!("/events{query}"), &headers, &[])
     };
-    let other = follow("", "01939d3c-1f5e-7cc2-a1a6-0d6f3cb9a3d1/1");
+    let other = refusal("", "01939d3c-1f5e-7cc2-a1a6-0d6f3cb9a3d1/1");
     assert_eq!((other.status, other.code()), (410, "history-changed".to_owned()));
-    assert_eq!(follow("", "7").code(), "invalid-request");
-    assert_eq!(follow("?limit=3", "").code(), "invalid-request");
+    assert_eq!(refusal("", "7").code(), "invalid-request");
+    assert_eq!(refusal("?limit=3", "").code(), "invalid-request");
     let history = app.get("/events").header("chancery-history").expect("a history").to_owned();
-    assert_eq!(follow("", &format!("{history}/3")).code(), "event-ahead");
-    assert_eq!(follow("?after=9", &format!("{history}/3")).code(), "event-ahead");
+    assert_eq!(refusal("", &format!("{history}/3")).code(), "event-ahead");
+    assert_eq!(refusal("?after=9", &format!("{history}/3")).code(), "event-ahead");
     drop(server);
 }
 
 #[test]
 fn who_follows_is_told_when_there_is_no_more_and_then_what_is_new() {
     let (mut server, app) = shop(3);
-    let mut following = Following::start(&server, "?after=1", None);
-    let names: Vec<_> = (0..3).map(|_| following.frame().expect("a frame").name).collect();
+    let mut following = follow(&server, "?after=1", None);
+    let names: Vec<_> = (0..3).map(|_| following.message().expect("a frame").name).collect();
     assert_eq!(names, ["stock.low", "order.placed", "$caught-up"]);
-    let mut filtered = Following::start(&server, "?type=new.*", None);
-    assert_eq!(filtered.frame().expect("a frame").name, "$caught-up");
+    let mut filtered = follow(&server, "?type=new.*", None);
+    assert_eq!(filtered.message().expect("a frame").name, "$caught-up");
     assert!(filtered.id.ends_with("/3"), "{}", filtered.id);
     emit(&app, "old.one", None, 4);
     emit(&app, "new.one", None, 5);
-    let frame = following.frame().expect("a frame");
+    let frame = following.message().expect("a frame");
     assert_eq!((frame.name.as_str(), &frame.data["position"]), ("old.one", &json!(4)));
     assert_eq!(frame.data["previous"], 3);
-    assert_eq!(filtered.frame().expect("a frame").data["position"], 5);
+    assert_eq!(filtered.message().expect("a frame").data["position"], 5);
     // At the end of the server the answers end, and are taken up by the next.
     let id = filtered.id.clone();
     assert_eq!(server.terminate(), Some(0), "it does not wait for who follows");
-    while following.frame().is_some() {}
+    while following.message().is_some() {}
     let server = server.restart();
     emit(&server.app(), "new.two", None, 6);
-    let mut again = Following::start(&server, "?type=new.*", Some(&id));
-    let frame = again.frame().expect("a frame");
+    let mut again = follow(&server, "?type=new.*", Some(&id));
+    let frame = again.message().expect("a frame");
     assert_eq!((frame.name.as_str(), &frame.data["position"]), ("new.two", &json!(6)));
 }
 
@@ -238,8 +181,8 @@ fn i12_so_many_follow_and_no_more() {
     let server = Server::with(&["--followers-max", "1"]);
     let app = server.app();
     app.deploy("probe");
-    let mut first = Following::start(&server, "", None);
-    assert_eq!(first.frame().expect("a frame").name, "$caught-up");
+    let mut first = follow(&server, "", None);
+    assert_eq!(first.message().expect("a frame").name, "$caught-up");
     let follow = || app.send("GET", "/events", &[("accept", "text/event-stream")], &[]);
     let refused = follow();
     assert_eq!((refused.status, refused.code()), (503, "busy".to_owned()));
@@ -271,7 +214,7 @@ fn read_all(server: &Server, last: u64, reader: u64) {
     let mut random = StdRng::seed_from_u64(reader);
     let (mut id, mut next) = (None, 1);
     while next <= last {
-        let mut following = Following::start(server, "", id.as_deref());
+        let mut following = follow(server, "", id.as_deref());
         // A third reads to the end, a third comes back now and then, a third does so
         // and is slow.
         let mut left = match reader % 3 {
@@ -279,7 +222,7 @@ fn read_all(server: &Server, last: u64, reader: u64) {
             _ => random.random_range(1..=last.div_ceil(8)),
         };
         while next <= last && left > 0 {
-            let frame = following.frame().expect("it goes on");
+            let frame = following.message().expect("it goes on");
             if frame.name == "$caught-up" {
                 continue;
             }

@@ -16,6 +16,7 @@ mod follow;
 mod generations;
 mod kill;
 mod lane;
+mod live;
 mod misfits;
 mod orders;
 mod patience;

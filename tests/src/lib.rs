@@ -14,6 +14,7 @@ pub mod machine;
 pub mod model;
 pub mod rig;
 mod server;
+mod stream;
 pub mod sweep;
 mod wire;
 
@@ -24,6 +25,7 @@ pub use app::{App, assert_gapless, sequence_of};
 pub use client::{Client, Reply};
 pub use rig::{LaneRig, Rig};
 pub use server::{Server, Starting, chancery, chancery_running};
+pub use stream::{Message, Stream};
 pub use uuid::Uuid;
 pub use wire::Wire;
 

@@ -7,16 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use crate::state::{Order, Range, State, ValueRef};
-use crate::value::{Hash, Key, Name, Sequence, Value};
+use crate::value::{ChangeSet, Hash, Key, Name, Sequence, Value};
 
 /// The names of the system tables of a catalog.
 pub mod table_names {
     use crate::value::Name;
 
+    pub(super) const MODULES: &str = "$modules";
+
     /// Module name to the version that is live.
     #[must_use]
     pub fn modules() -> Name {
-        Name::system("$modules")
+        Name::system(MODULES)
     }
 
     /// Module name, `/` and sequence to the version deployed by that entry.
@@ -36,6 +38,12 @@ pub mod table_names {
     pub fn projections() -> Name {
         Name::system("$projections")
     }
+}
+
+/// Whether what an entry changed are the modules of the app.
+#[must_use]
+pub fn is_deployment(changes: &ChangeSet) -> bool {
+    changes.tables.iter().any(|table| table.table.as_str() == table_names::MODULES)
 }
 
 /// One version of a module.

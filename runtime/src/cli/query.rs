@@ -1,5 +1,7 @@
 //! `chancery query`: asks an app.
 
+mod live;
+
 use std::io::stdin;
 
 use base64::Engine as _;
@@ -20,7 +22,8 @@ use super::{Error, input};
 Examples:
   chancery query stock-of product=lamp
   chancery query stock-of '{\"product\": \"lamp\"}' --at-least 12
-  chancery query report @filter.json --json > report.json")]
+  chancery query report @filter.json --json > report.json
+  chancery query stock-of product=lamp --live")]
 pub(super) struct Query {
     /// The query's name.
     name: String,
@@ -36,11 +39,22 @@ pub(super) struct Query {
     /// for a minute [default: the latest].
     #[arg(long, value_name = "SEQUENCE")]
     as_of: Option<u64>,
+    /// Goes on with what becomes of the result, until it is interrupted; connects again by
+    /// itself. With --json, one result a line, with its sequence.
+    #[arg(long, short, conflicts_with = "as_of")]
+    live: bool,
+    /// How many results a second, at most [default: what the server allows, 20 if not
+    /// told otherwise].
+    #[arg(long, value_name = "N", requires = "live")]
+    max_rate: Option<u32>,
 }
 
 impl Query {
     pub(super) fn run(&self, client: &Client, output: &mut Output<'_>) -> Result<(), Error> {
         let input = input::document(&self.input, &mut stdin().lock())?;
+        if self.live {
+            return live::follow(self, &input, client, output);
+        }
         let request = client
             .request(Method::POST, &["queries", &self.name])
             .query("at_least", self.at_least)

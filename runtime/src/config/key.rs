@@ -89,6 +89,10 @@ pub const INSECURE_BIND: Key = serve("insecure-bind");
 pub const DRAIN_MAX: Key = serve("drain-max");
 /// Queries at one time.
 pub const QUERIES_MAX: Key = serve("queries-max");
+/// Live queries at one time.
+pub const LIVE_QUERIES_MAX: Key = serve("live-queries-max");
+/// How often a live query is asked in a second.
+pub const LIVE_QUERIES_RATE: Key = serve("live-queries-rate");
 /// How long a query may run.
 pub const QUERY_DEADLINE: Key = serve("query-deadline");
 /// How long a command may run.
@@ -145,6 +149,8 @@ pub const ALL: &[Key] = &[
     INSECURE_BIND,
     DRAIN_MAX,
     QUERIES_MAX,
+    LIVE_QUERIES_MAX,
+    LIVE_QUERIES_RATE,
     QUERY_DEADLINE,
     COMMAND_DEADLINE,
     QUERY_MEMORY_MAX,

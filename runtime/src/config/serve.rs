@@ -87,6 +87,11 @@ impl Layers {
         let most = wasm.instances_max / 2;
         let queries = u32::try_from(engine.queries_max).unwrap_or(most).min(most);
         engine.queries_max = in_memory(self.within(key::QUERIES_MAX, queries, 1..=most)?.into());
+        let live = u32::try_from(engine.live_queries_max).unwrap_or(u32::MAX);
+        let live = self.within(key::LIVE_QUERIES_MAX, live, 0..=4000)?;
+        engine.live_queries_max = in_memory(live.into());
+        engine.live_queries_rate =
+            self.within(key::LIVE_QUERIES_RATE, engine.live_queries_rate, 1..=1000)?;
         wasm.query_deadline = self.within(key::QUERY_DEADLINE, wasm.query_deadline, ms..=HOUR)?;
         wasm.command_deadline =
             self.within(key::COMMAND_DEADLINE, wasm.command_deadline, ms..=HOUR)?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::gates::Gates;
-use super::{Error, Progress, Pump, Reactor, Settings, Stage, io_error};
+use super::{Error, LiveFigures, Progress, Pump, Reactor, Settings, Stage, io_error};
 use crate::checkpoint::{Checkpoints, Generation};
 use crate::clock::Clock;
 use crate::disk::{self, Disk};
@@ -39,6 +39,7 @@ pub struct App {
     pub(super) reactor: Arc<Reactor>,
     pub(super) clock: Clock,
     pub(super) gates: Arc<Gates>,
+    pub(super) live: LiveFigures,
 }
 
 /// Where an app is, and where its backups go.
@@ -152,7 +153,8 @@ impl App {
             duties.push(Box::new(Arc::clone(&reactor)));
         }
         let worker = Worker::start(&name, &lane, &clock, duties);
-        Ok(Self { name, lane, worker, keeper, home, damages, pump, reactor, clock, gates })
+        let live = LiveFigures::default();
+        Ok(Self { name, lane, worker, keeper, home, damages, pump, reactor, clock, gates, live })
     }
 
     /// What submits the commands of timers that are due.

@@ -15,6 +15,11 @@ pub(super) struct Gates {
     /// Those that wait for one of them.
     pub(super) queries_waiting: Semaphore,
     pub(super) query_wait_max: Duration,
+    /// One permit for each live query; held as long as its client listens.
+    pub(super) live: Arc<Semaphore>,
+    /// Those of the turns of queries that live ones may have.
+    pub(super) live_turns: Semaphore,
+    pub(super) live_rate_max: u32,
     /// Shared with the threads that compile: they go on when their client goes.
     pub(super) compiles: Arc<Semaphore>,
     pub(super) compiles_in: Arc<Semaphore>,
@@ -29,6 +34,9 @@ impl Gates {
             queries: Semaphore::new(settings.queries_max),
             queries_waiting: Semaphore::new(settings.queries_waiting_max),
             query_wait_max: settings.query_wait_max,
+            live: Arc::new(Semaphore::new(settings.live_queries_max)),
+            live_turns: Semaphore::new(settings.queries_max.div_ceil(2)),
+            live_rate_max: settings.live_queries_rate,
             compiles: Arc::new(Semaphore::new(settings.compiles_max)),
             compiles_in: Arc::new(Semaphore::new(compiles_in)),
             room: Room::new(settings.disk_low_bytes),

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use tokio::sync::SemaphorePermit;
+use tokio::sync::{AcquireError, SemaphorePermit};
 
 use super::{App, At, Error, Gates, suggest};
 use crate::catalog::Deployed;
 use crate::snapshot::Snapshot;
 use crate::value::{Hash, Name, Position, Sequence, Value};
-use crate::wasm::{CallError, QueryCall};
+use crate::wasm::{Answered, CallError, QueryCall};
+use crate::watch::Reads;
 
 /// A question.
 #[derive(Debug, Clone)]
@@ -58,11 +59,7 @@ impl App {
     /// Why there is no answer; a query changes nothing, whatever happens.
     pub async fn query(&self, request: QueryRequest<'_>) -> Result<Answer, Error> {
         let snapshot = self.snapshot(request.at).await?;
-        let deployed = self.query_owner(&snapshot, request.name)?;
-        match deployed.check_query(request.name, &request.input) {
-            Some(checked) => checked?,
-            None => return Err(self.unknown_query(&snapshot, request.name)),
-        }
+        let deployed = self.query_of(&snapshot, request.name, &request.input)?;
         let tag = self.tag(&snapshot, deployed, &request);
         let sequence = snapshot.state.sequence();
         let behind = behind(&snapshot, deployed);
@@ -74,6 +71,35 @@ impl App {
         let arrived = self.clock.elapsed();
         let permit = self.gates.query_permit().await?;
         let queued = self.clock.elapsed().saturating_sub(arrived);
+        let answered = self.call(&snapshot, deployed, request, None);
+        drop(permit);
+        let answered = answered?;
+        let tag = (!answered.asked_time).then_some(tag);
+        let (value, elapsed) = (Some(answered.value), answered.elapsed);
+        Ok(Answer { value, sequence, tag, behind, queued, elapsed })
+    }
+
+    /// The module that has a query, which takes this input.
+    pub(super) fn query_of<'a>(
+        &self,
+        snapshot: &'a Snapshot,
+        name: &str,
+        input: &str,
+    ) -> Result<&'a Arc<Deployed>, Error> {
+        let unknown = || self.unknown_query(snapshot, name);
+        let deployed = snapshot.catalog.query(name).ok_or_else(unknown)?;
+        deployed.check_query(name, input).ok_or_else(unknown)??;
+        Ok(deployed)
+    }
+
+    /// Runs the handler of a query on the calling thread.
+    pub(super) fn call(
+        &self,
+        snapshot: &Snapshot,
+        deployed: &Deployed,
+        request: QueryRequest<'_>,
+        reads: Option<&mut Reads>,
+    ) -> Result<Answered, Error> {
         let call = QueryCall {
             module: Arc::clone(&deployed.label),
             name: request.name.parse()?,
@@ -83,20 +109,8 @@ impl App {
             request_time_ms: self.clock.wall_ms(),
             request_id: request.request_id,
         };
-        let answered = deployed.module.query(snapshot.state.clone(), &call);
-        drop(permit);
-        let answered = answered.map_err(|error| refused(request.name, error))?;
-        let tag = (!answered.asked_time).then_some(tag);
-        let (value, elapsed) = (Some(answered.value), answered.elapsed);
-        Ok(Answer { value, sequence, tag, behind, queued, elapsed })
-    }
-
-    fn query_owner<'a>(
-        &self,
-        snapshot: &'a Snapshot,
-        name: &str,
-    ) -> Result<&'a Arc<Deployed>, Error> {
-        snapshot.catalog.query(name).ok_or_else(|| self.unknown_query(snapshot, name))
+        let answered = deployed.module.query_noting(snapshot.state.clone(), &call, reads);
+        answered.map_err(|error| refused(request.name, error))
     }
 
     fn unknown_query(&self, snapshot: &Snapshot, name: &str) -> Error {
@@ -134,6 +148,15 @@ impl Gates {
         let _waiting = self.queries_waiting.try_acquire().map_err(|_full| busy())?;
         let turn = tokio::time::timeout(self.query_wait_max, self.queries.acquire());
         turn.await.map_err(|_elapsed| busy())?.map_err(|_closed| busy())
+    }
+
+    /// A turn for a live query, after those that waited longer. However many there
+    /// are to be asked again, they leave half of the turns to others.
+    pub(super) async fn live_turn(&self) -> Result<[SemaphorePermit<'_>; 2], AcquireError> {
+        let share = self.live_turns.acquire().await?;
+        let turn = self.queries.acquire().await?;
+        // Given back in this order: never are more turns out than the share allows.
+        Ok([turn, share])
     }
 }
 

@@ -28,9 +28,19 @@ struct AppJson {
     history: Uuid,
     sequence: u64,
     modules: Vec<String>,
+    live_queries: LiveJson,
     /// What of its files was found damaged.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     damage: Vec<String>,
+}
+
+/// What live queries there are, and what they cost.
+#[derive(Debug, Serialize)]
+struct LiveJson {
+    /// Those whose clients listen.
+    open: usize,
+    /// How often handlers ran for them, since the server was started.
+    runs: u64,
 }
 
 pub(super) async fn list(State(shared): super::State, params: Params) -> Result<Response, Problem> {
@@ -82,6 +92,7 @@ fn describe(app: &App) -> AppJson {
         history: app.snapshots().history().0,
         sequence: snapshot.state.sequence().0,
         modules: modules.map(|module| module.name.to_string()).collect(),
+        live_queries: LiveJson { open: app.live_figures().open(), runs: app.live_figures().runs() },
         damage: app.damage(),
     }
 }

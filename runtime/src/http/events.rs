@@ -9,20 +9,21 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-use self::follow::{Follower, last_event};
+use self::follow::Follower;
 pub(super) use self::shape::StoredJson;
 use self::shape::{CloudJson, line};
 use super::answer::{CHANCERY_HISTORY, insert_text, json};
 use super::at::{OfApp, Segments};
 use super::params::Params;
 use super::problem::{Problem, internal};
+use super::stream::{accepted, last_id};
 use super::{Shared, State as SharedState};
 use crate::engine::{App, Error, Wanted};
 use crate::events::{Filter, Limits, Page};
@@ -51,10 +52,7 @@ enum Format {
 impl Format {
     /// The first of those that a client names and this server knows.
     fn of(headers: &HeaderMap) -> Self {
-        let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
-        let types = accept.unwrap_or_default().split(',');
-        let mut types = types.map(|text| text.split(';').next().unwrap_or_default().trim());
-        let known = types.find_map(|text| match text.to_ascii_lowercase().as_str() {
+        let known = accepted(headers).find_map(|media_type| match media_type.as_str() {
             "application/json" | "*/*" => Some(Self::Json),
             "application/x-ndjson" => Some(Self::Lines),
             "application/cloudevents+json" | "application/cloudevents-batch+json" => {
@@ -79,7 +77,7 @@ pub(super) async fn list(
     let from_ms = params.parsed::<Millis>("from_time")?.map(|time| time.0);
     if format == Format::Stream {
         params.finish()?;
-        let after = last_event(&app, &headers)?.or(after);
+        let after = last_id(&app, &headers, "position")?.map(Position).or(after);
         return follow(&shared, app, after, from_ms, filter).await;
     }
     let before = params.parsed("before")?.map(Position);

@@ -151,6 +151,11 @@ impl Problem {
         self.header(ALLOW, methods)
     }
 
+    /// The document by itself, in one line.
+    pub(super) fn document(&self) -> String {
+        serde_json::to_string(&self.0).unwrap_or_default()
+    }
+
     pub(super) fn kind(&self) -> Code {
         self.0.kind
     }

@@ -1,5 +1,6 @@
 //! `/v1/apps/{app}/queries/{query}`: the input in the path or as a body, the
-//! result as the body of the answer.
+//! result as the body of the answer, or, to whom accepts `text/event-stream`, each result
+//! that there is.
 
 use std::sync::Arc;
 
@@ -14,11 +15,12 @@ use super::at::{OfApp, Segments, take_at};
 use super::code;
 use super::envelope::{NO_INPUT, bare_metadata};
 use super::guard::method_not_allowed;
+use super::live::{Manner, follow};
 use super::params::Params;
 use super::problem::Problem;
 use super::trace::traceparent;
 use super::{Shared, State as SharedState};
-use crate::engine::{Answer, App, At, QueryRequest};
+use crate::engine::{Answer, App, At, LiveRequest, QueryRequest};
 
 /// RFC 10008: a request as safe as `GET`, with a body. Not among the constants
 /// of `http` yet.
@@ -36,6 +38,7 @@ struct Question {
     query: String,
     input: Arc<str>,
     at: At,
+    manner: Manner,
     headers: HeaderMap,
     /// Tags of answers that the client has already.
     known: Known,
@@ -58,6 +61,7 @@ pub(super) async fn by_url(
 ) -> Result<Response, Problem> {
     let input = params.text("input");
     let at = take_at(&mut params)?;
+    let manner = Manner::take(&app, at, &mut params, &headers)?;
     params.finish()?;
     let input = input.as_deref().unwrap_or(NO_INPUT);
     let bytes_max = shared.settings.query_input_bytes_max;
@@ -65,8 +69,8 @@ pub(super) async fn by_url(
         let detail = format!("the input has {} bytes; the limit is {bytes_max}", input.len());
         return Err(Problem::new(code::BODY_TOO_LARGE, detail));
     }
-    let question =
-        Question { app, query, input: input.into(), at, known: Known::of(&headers), headers };
+    let (input, known) = (input.into(), Known::of(&headers));
+    let question = Question { app, query, input, at, manner, known, headers };
     ask(question).await
 }
 
@@ -77,9 +81,10 @@ pub(super) async fn by_body(
     mut params: Params,
     request: Request,
 ) -> Result<Response, Problem> {
-    let at = take_at(&mut params)?;
-    params.finish()?;
     let headers = request.headers().clone();
+    let at = take_at(&mut params)?;
+    let manner = Manner::take(&app, at, &mut params, &headers)?;
+    params.finish()?;
     // A condition on `POST` would mean something else: whether to do it at all.
     let known = match *request.method() == Method::POST {
         true => Known::default(),
@@ -91,6 +96,7 @@ pub(super) async fn by_body(
         query,
         input: input.as_deref().unwrap_or(NO_INPUT).into(),
         at,
+        manner,
         known,
         headers,
     };
@@ -127,13 +133,21 @@ async fn extracted(shared: &Arc<Shared>, request: Request) -> Result<Extracted, 
 /// The handler runs on this thread; the runtime has one to spare for each query
 /// that may run.
 async fn ask(question: Question) -> Result<Response, Problem> {
+    let metadata = bare_metadata(traceparent(&question.headers));
+    let request_id = Uuid::now_v7().to_string().into();
+    if let Manner::Live { rate_max } = question.manner {
+        let Question { app, query: name, input, at: At { at_least, .. }, .. } = question;
+        let caller = None;
+        let request = LiveRequest { name, input, at_least, caller, metadata, request_id, rate_max };
+        return follow(&app, request).await;
+    }
     let request = QueryRequest {
         name: &question.query,
         input: question.input,
         at: question.at,
         caller: None,
-        metadata: bare_metadata(traceparent(&question.headers)),
-        request_id: Uuid::now_v7().to_string().into(),
+        metadata,
+        request_id,
         known: &question.known.tags,
     };
     let answer = question.app.query(request).await?;

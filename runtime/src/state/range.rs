@@ -8,7 +8,7 @@ use std::ops::Bound;
 
 /// Keys from `lower` up to, and without, `upper`. A lower bound at or above the
 /// upper one covers nothing.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Default, Debug)]
 pub struct Range {
     /// The lowest key that belongs to the range; none means from the first.
     pub lower: Option<String>,
@@ -76,6 +76,61 @@ impl Range {
             self.upper = Some(key.to_owned());
         }
         self
+    }
+
+    /// The part of the range that a scan passes up to a key, with the key.
+    #[must_use]
+    pub fn through(self, key: &str, order: Order) -> Self {
+        match order {
+            Order::Ascending => self.before(&successor(key)),
+            Order::Descending => self.from(key),
+        }
+    }
+
+    /// The part of the range from a key on.
+    fn from(mut self, key: &str) -> Self {
+        if self.lower_text() < key {
+            self.lower = Some(key.to_owned());
+        }
+        self
+    }
+
+    /// What every key of the range begins with, as far as the bounds tell: of a prefix,
+    /// all of it.
+    #[must_use]
+    pub fn beginning(&self) -> &str {
+        let lower = self.lower_text();
+        let Some(upper) = self.upper.as_deref() else { return "" };
+        let mut rest = (lower.chars(), upper.chars());
+        let mut beginning = 0;
+        while let (Some(own), Some(other)) = (rest.0.next(), rest.1.next()) {
+            // The upper bound of a prefix is the prefix with its last character moved up.
+            let is_last = || rest.1.as_str().is_empty() && (own..=char::MAX).nth(1) == Some(other);
+            if own == other || is_last() {
+                beginning += own.len_utf8();
+            }
+            if own != other {
+                break;
+            }
+        }
+        lower.get(..beginning).unwrap_or_default()
+    }
+
+    /// Both ranges as one, if there is nothing between them. Neither may be empty.
+    #[must_use]
+    pub fn joined(&self, other: &Self) -> Option<Self> {
+        let reaches = |own: &Self, other: &Self| {
+            own.upper.as_deref().is_none_or(|upper| other.lower_text() <= upper)
+        };
+        if !reaches(self, other) || !reaches(other, self) {
+            return None;
+        }
+        let lower = std::cmp::min_by_key(self, other, |range| range.lower_text());
+        let upper = match (&self.upper, &other.upper) {
+            (Some(own), Some(other)) => Some(own.max(other).clone()),
+            _ => None,
+        };
+        Some(Self { lower: lower.lower.clone(), upper })
     }
 
     /// Whether no key can be in the range.

@@ -100,6 +100,32 @@ impl Cursor {
         Ok(page)
     }
 
+    /// What has not been given out yet.
+    #[must_use]
+    pub fn remaining(&self) -> &Range {
+        &self.remaining
+    }
+
+    /// The table, and the part of it that the last page depended on, where `before`
+    /// is what remained before it. The row after the page is part of that: whether it is
+    /// there, and how long it is, decides where a page ends.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownTable`] if the table has gone since.
+    pub fn read_of(
+        &self,
+        read: &(impl Read + ?Sized),
+        before: Range,
+    ) -> Result<(&str, Range), Refusal> {
+        let view = read.table(&self.table)?;
+        let next = view.scan(&self.remaining, self.order).next();
+        let read = match next {
+            Some(next) => before.through(next.key, self.order),
+            None => before,
+        };
+        Ok((&self.table, read))
+    }
+
     /// Gives rows to `each` until it has enough, `bytes_max` is reached by what
     /// `bytes_of` says of each, or the range ends; then moves on.
     fn next_page(

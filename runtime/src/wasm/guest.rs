@@ -13,6 +13,7 @@ use super::settings::Budget;
 use crate::state::{Range, State};
 use crate::transaction::{Cursor, Read, Refusal, Transaction};
 use crate::value::{Invalid, KEY_BYTES_MAX};
+use crate::watch::Reads;
 
 /// Keys of one `get-many`. A host function is not interrupted by a deadline, so
 /// what one call can ask for is bounded.
@@ -46,6 +47,8 @@ pub(super) struct Snapshot {
     pub(super) request_time_ms: u64,
     /// Whether it has asked for the time of the request.
     pub(super) asked_time: bool,
+    /// What it has read, if that is to be known.
+    pub(super) reads: Option<Reads>,
 }
 
 impl Guest {
@@ -111,6 +114,15 @@ impl Guest {
         }
     }
 
+    /// The same, for what is another after every entry.
+    pub(super) fn read_of_entry(&mut self, number: u32) -> Result<&mut Snapshot, Fault> {
+        let snapshot = self.snapshot(number)?;
+        if let Some(reads) = &mut snapshot.reads {
+            reads.sequence();
+        }
+        Ok(snapshot)
+    }
+
     pub(super) fn transaction(&mut self, number: u32) -> Result<&mut Transaction, Fault> {
         match &mut self.granted {
             Granted::Transaction(given, transaction) if *given == number => Ok(transaction),
@@ -126,18 +138,21 @@ impl Guest {
     }
 
     pub(super) fn get(
-        &self,
+        &mut self,
         number: u32,
         table: &str,
         key: &str,
     ) -> Result<Option<types::Value>, Fault> {
         check_length("key", key, KEY_BYTES_MAX)?;
+        if let Some(reads) = self.granted.reads() {
+            reads.key(table, key);
+        }
         let found = self.granted.to(number)?.get(table, key)?;
         Ok(found.map(types::Value::from))
     }
 
     pub(super) fn get_many(
-        &self,
+        &mut self,
         number: u32,
         table: &str,
         keys: &[String],
@@ -148,6 +163,10 @@ impl Guest {
         for key in keys {
             check_length("key", key, KEY_BYTES_MAX)?;
         }
+        if let Some(reads) = self.granted.reads() {
+            reads.table(table);
+            keys.iter().for_each(|key| reads.key(table, key));
+        }
         let found = self.granted.to(number)?.get_many(table, keys)?;
         let bytes: usize = found.iter().flatten().map(|value| value.as_bytes().len()).sum();
         if bytes > GET_MANY_BYTES_MAX {
@@ -157,12 +176,16 @@ impl Guest {
     }
 
     pub(super) fn count(
-        &self,
+        &mut self,
         number: u32,
         table: &str,
         range: types::Range,
     ) -> Result<u64, Fault> {
-        Ok(self.granted.to(number)?.count(table, &bounded(range)?)?)
+        let range = bounded(range)?;
+        if let Some(reads) = self.granted.reads() {
+            reads.range(table, range.clone());
+        }
+        Ok(self.granted.to(number)?.count(table, &range)?)
     }
 
     /// A cursor; returns the number of its handle.
@@ -173,6 +196,9 @@ impl Guest {
         range: types::Range,
         order: types::Order,
     ) -> Result<u32, Fault> {
+        if let Some(reads) = self.granted.reads() {
+            reads.table(table);
+        }
         let granted = self.granted.to(number)?;
         let cursor = Cursor::new(granted, table, bounded(range)?, order.into())?;
         self.handles.give_cursor(cursor, self.budget.cursors_max)
@@ -185,7 +211,16 @@ impl Guest {
         page: impl FnOnce(&mut Cursor, &dyn Read) -> Result<T, Refusal>,
     ) -> Result<T, Fault> {
         let cursor = self.handles.cursor(number)?;
-        Ok(page(cursor, self.granted.to_cursors()?)?)
+        let before = self.granted.reads().map(|_| cursor.remaining().clone());
+        let granted = self.granted.to_cursors()?;
+        let given = page(cursor, granted)?;
+        if let Some(before) = before {
+            let (table, range) = cursor.read_of(granted, before)?;
+            if let Some(reads) = self.granted.reads() {
+                reads.range(table, range);
+            }
+        }
+        Ok(given)
     }
 }
 
@@ -198,6 +233,14 @@ impl Granted {
                 Ok(staged)
             }
             _ => Err(Fault::StaleHandle),
+        }
+    }
+
+    /// Where it is noted what a query reads, if it is.
+    fn reads(&mut self) -> Option<&mut Reads> {
+        match self {
+            Self::Snapshot(_, snapshot) => snapshot.reads.as_mut(),
+            Self::Nothing | Self::Transaction(..) | Self::View(..) => None,
         }
     }
 

@@ -18,11 +18,11 @@ impl store::Host for Guest {}
 
 impl store::HostSnapshot for Guest {
     fn sequence(&mut self, handle: Resource<Snapshot>) -> Result<u64> {
-        Ok(self.snapshot(handle.rep())?.state.sequence().0)
+        Ok(self.read_of_entry(handle.rep())?.state.sequence().0)
     }
 
     fn time_ms(&mut self, handle: Resource<Snapshot>) -> Result<u64> {
-        Ok(self.snapshot(handle.rep())?.state.time_ms())
+        Ok(self.read_of_entry(handle.rep())?.state.time_ms())
     }
 
     fn request_time_ms(&mut self, handle: Resource<Snapshot>) -> Result<u64> {

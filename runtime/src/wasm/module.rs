@@ -23,6 +23,7 @@ use super::settings::Budget;
 use crate::state::State;
 use crate::transaction::NewCommand;
 use crate::value::Hash;
+use crate::watch::Reads;
 
 /// One version of a module. Its instances are made from it, and it keeps none.
 pub struct Module {
@@ -79,12 +80,32 @@ impl Module {
     /// # Errors
     /// [`CallError`].
     pub fn query(&self, state: State, call: &QueryCall) -> Result<Answered, CallError> {
+        self.query_noting(state, call, None)
+    }
+
+    /// As [`Module::query`], and notes what it read of the state, whatever comes of
+    /// it: another state in which all of that is the same gives the same answer, but for
+    /// the time of the request.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn query_noting(
+        &self,
+        state: State,
+        call: &QueryCall,
+        reads: Option<&mut Reads>,
+    ) -> Result<Answered, CallError> {
         let stopwatch = Stopwatch::start();
         let name = call.name.as_str().into();
         let id = call.request_id.clone();
         let callee = Callee { kind: "query", name, id, module: call.module.clone() };
-        let snapshot = Snapshot { state, request_time_ms: call.request_time_ms, asked_time: false };
-        let asked = self.ask(callee, snapshot, |store, instance, handle| {
+        let snapshot = Snapshot {
+            state,
+            request_time_ms: call.request_time_ms,
+            asked_time: false,
+            reads: reads.is_some().then(Reads::default),
+        };
+        let asked = self.ask(callee, snapshot, reads, |store, instance, handle| {
             let Some(queries) = &self.queries else {
                 return Err(Fault::Host("the module has no queries".into()).into());
             };
@@ -159,8 +180,9 @@ impl Module {
         let (name, id) = (call.reaction.as_str(), event.id.clone());
         let callee =
             Callee { kind: "reaction", name: name.into(), id, module: call.module.clone() };
-        let snapshot = Snapshot { state, request_time_ms: event.time_ms, asked_time: false };
-        let asked = self.ask(callee, snapshot, |store, instance, handle| {
+        let request_time_ms = event.time_ms;
+        let snapshot = Snapshot { state, request_time_ms, asked_time: false, reads: None };
+        let asked = self.ask(callee, snapshot, None, |store, instance, handle| {
             let Some(reactions) = &self.reactions else {
                 return Err(Fault::Host("the module has no reactions".into()).into());
             };
@@ -175,6 +197,7 @@ impl Module {
         &self,
         callee: Callee,
         snapshot: Snapshot,
+        reads: Option<&mut Reads>,
         call: impl FnOnce(
             &mut Store<Guest>,
             &Instance,
@@ -185,7 +208,11 @@ impl Module {
         let granted = store.data_mut().grant_snapshot(snapshot).map_err(wasmtime::Error::from);
         let returned =
             granted.and_then(|number| call(&mut store, &instance, Resource::new_own(number)));
-        let asked_time = store.data_mut().take_snapshot().is_some_and(|it| it.asked_time);
+        let snapshot = store.data_mut().take_snapshot();
+        let asked_time = snapshot.as_ref().is_some_and(|it| it.asked_time);
+        if let (Some(reads), Some(noted)) = (reads, snapshot.and_then(|it| it.reads)) {
+            *reads = noted;
+        }
         match returned {
             Ok(returned) => Ok(Asked { store, returned, asked_time }),
             Err(error) => Err(outcome::of_error(store.data(), &error)),

@@ -93,8 +93,8 @@ fn who_asks_for_events_that_are_not_kept_is_told_from_where_on_they_are() {
     assert_eq!(positions(&app.get("/events?order=desc&limit=1").expect(200)), [OLD + NEW]);
     let after = format!("?after={}", first - 1);
     for query in ["", after.as_str()] {
-        let mut following = Following::start(&server, query, None);
-        assert_eq!(following.frame().expect("a frame").data["position"], first);
+        let mut following = follow(&server, query, None);
+        assert_eq!(following.message().expect("a frame").data["position"], first);
     }
     // And on the command line.
     let (exit, said) = server.cli(&["events", "--follow", "--after", "1"]);
@@ -104,9 +104,9 @@ fn who_asks_for_events_that_are_not_kept_is_told_from_where_on_they_are() {
 #[test]
 fn positions_of_another_history_are_refused_after_a_restore() {
     let (server, app) = shop(5);
-    let mut following = Following::start(&server, "", None);
+    let mut following = follow(&server, "", None);
     for _ in 0..3 {
-        let _ = following.frame().expect("a frame");
+        let _ = following.message().expect("a frame");
     }
     let old = following.id.clone();
     let made =
@@ -131,13 +131,13 @@ fn positions_of_another_history_are_refused_after_a_restore() {
         assert_eq!((refused.status, refused.code()), (410, "history-changed".to_owned()));
     }
     // What was restored is read from its beginning, and has ids of its own history.
-    let mut following = Following::start(&server, "", None);
-    let first = following.frame().expect("a frame");
+    let mut following = follow(&server, "", None);
+    let first = following.message().expect("a frame");
     assert_eq!((&first.data["position"], &first.data["previous"]), (&json!(1), &json!(0)));
     assert_eq!(following.id, format!("{history}/1"));
     let id = following.id.clone();
-    let mut following = Following::start(&server, "", Some(&id));
-    assert_eq!(following.frame().expect("a frame").data["position"], 2);
+    let mut following = follow(&server, "", Some(&id));
+    assert_eq!(following.message().expect("a frame").data["position"], 2);
 }
 
 fn path_of(path: &Path) -> &str {

@@ -64,7 +64,7 @@ const FENCES: &[(&str, &[&str], &str)] = &[
     ("strsim", &["engine/error"], "the nearest name"),
     (
         "tokio",
-        &["cli/serve", "engine", "events", "http", "lane", "server", "snapshot"],
+        &["cli/serve", "engine", "events", "http", "lane", "server", "snapshot", "watch"],
         "waiting; below the \
         lane everything is plain functions",
     ),

@@ -14,6 +14,13 @@ pub(super) struct Limits {
     /// processors].
     #[arg(long, value_name = "N")]
     queries_max: Option<String>,
+    /// Live queries at one time, 0 to 4000; each has a connection, of which there are
+    /// 4096 [default: 2000].
+    #[arg(long, value_name = "N")]
+    live_queries_max: Option<String>,
+    /// How often a live query is asked in a second, 1 to 1000, at most [default: 20].
+    #[arg(long, value_name = "N")]
+    live_queries_rate: Option<String>,
     /// How long a query may run, 1ms to 1h [default: 1s].
     #[arg(long, value_name = "TIME")]
     query_deadline: Option<String>,
@@ -105,6 +112,8 @@ impl Limits {
     pub(super) fn given(&self) -> Vec<(Key, String)> {
         let flags = [
             (key::QUERIES_MAX, &self.queries_max),
+            (key::LIVE_QUERIES_MAX, &self.live_queries_max),
+            (key::LIVE_QUERIES_RATE, &self.live_queries_rate),
             (key::QUERY_DEADLINE, &self.query_deadline),
             (key::QUERY_MEMORY_MAX, &self.query_memory_max),
             (key::COMMAND_DEADLINE, &self.command_deadline),

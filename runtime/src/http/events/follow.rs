@@ -7,55 +7,22 @@
 use std::convert::Infallible;
 use std::fmt::Write;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_blocking;
 
-use super::super::answer::CHANCERY_HISTORY;
-use super::super::code;
-use super::super::problem::Problem;
+use super::super::stream::{KEEP_ALIVE, response};
 use super::shape::line;
 use crate::engine::App;
 use crate::events::{Filter, Limits, Page};
 use crate::state::Order;
 use crate::value::{History, Position, chain_of};
 
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// Proxies that collect an answer before they pass it on would do so for ever.
-const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
-/// Half of what common proxies wait for.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// What one follower may hold in memory.
 const LIMITS: Limits = Limits { events: 256, bytes: 256 << 10, scanned: 4096 };
-
-/// The event that a client had last, as `<history>/<position>`.
-pub(super) fn last_event(app: &App, headers: &HeaderMap) -> Result<Option<Position>, Problem> {
-    let Some(field) = headers.get(LAST_EVENT_ID) else { return Ok(None) };
-    let text = field.to_str().unwrap_or_default().trim();
-    let parts = text.split_once('/').and_then(|(history, position)| {
-        Some((uuid::Uuid::try_parse(history).ok()?, position.parse().ok()?))
-    });
-    let Some((history, position)) = parts else {
-        let detail = "the header `Last-Event-ID` must be `<history>/<position>`, as it was sent";
-        return Err(Problem::new(code::INVALID_REQUEST, detail));
-    };
-    let now = app.snapshots().history();
-    if history != now.0 {
-        let detail = format!(
-            "the history of this app is {now}, not {history}: it was created or restored since, \
-             and positions of the old history mean nothing in it"
-        );
-        return Err(Problem::new(code::HISTORY_CHANGED, detail).with("history", now.0));
-    }
-    Ok(Some(Position(position)))
-}
 
 /// Somebody who follows.
 pub(super) struct Follower {
@@ -179,17 +146,11 @@ impl Failed {
 
 impl IntoResponse for Follower {
     fn into_response(self) -> Response {
-        let history = self.history.to_string();
+        let history = self.history;
         let chunks = stream::unfold(self, |mut follower| async {
             let chunk = follower.chunk().await?;
             Some((Ok::<_, Infallible>(Bytes::from(chunk)), follower))
         });
-        let headers = [
-            (CONTENT_TYPE, "text/event-stream".to_owned()),
-            (CACHE_CONTROL, "no-store".to_owned()),
-            (X_ACCEL_BUFFERING, "no".to_owned()),
-            (CHANCERY_HISTORY, history),
-        ];
-        (headers, Body::from_stream(chunks)).into_response()
+        response(history, chunks)
     }
 }

@@ -22,6 +22,10 @@ app! {
     queries {
         /// The item of a key, or null.
         queries::get,
+        /// The items of many keys, each or null.
+        queries::each,
+        /// The value of a key of any table, or null.
+        queries::of,
         /// Items whose keys begin so.
         queries::list,
         /// How many items there are.

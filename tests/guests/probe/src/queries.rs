@@ -1,6 +1,6 @@
 //! What the probe can read.
 
-use chancery_sdk::{Rejection, Snapshot};
+use chancery_sdk::{Rejection, Snapshot, Table};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -19,6 +19,27 @@ pub(crate) struct Get {
 
 pub(crate) fn get(snapshot: &Snapshot, input: Get) -> Result<Option<Value>> {
     Ok(ITEMS.get(snapshot, &input.key))
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct Each {
+    pub(crate) keys: Vec<String>,
+}
+
+pub(crate) fn each(snapshot: &Snapshot, input: Each) -> Result<Vec<Option<Value>>> {
+    Ok(ITEMS.get_many(snapshot, &input.keys))
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct Of {
+    pub(crate) table: String,
+    pub(crate) key: String,
+}
+
+pub(crate) fn of(snapshot: &Snapshot, input: Of) -> Result<Option<Value>> {
+    // As long as the instance, which has this one call.
+    let table: Table<String, Value> = Table::new(input.table.leak());
+    Ok(table.get(snapshot, &input.key))
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
