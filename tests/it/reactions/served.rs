@@ -68,7 +68,7 @@ fn they_are_listed_and_dead_letters_retried_and_dropped() {
     app.succeed("allow", &json!("s"));
     assert_eq!(post("/dead-letters/waits-for-leave/1/retry").expect(200)["kind"], json!("advance"));
     until("they are handled", || reaction(&app, "waits-for-leave")["dead"] == json!(0));
-    until("what follows is", || app.ask("notes", &json!(null)).as_array().map(Vec::len) == Some(2));
+    until("what follows is", || app.ask("notes", &json!({})).as_array().map(Vec::len) == Some(2));
     let problem = app.send("DELETE", "/reactions/works", &[], &[]).expect(409);
     assert_eq!(problem["code"], json!("reaction-in-use"));
 }
@@ -88,7 +88,7 @@ fn i5_what_follows_is_done_once_though_the_process_is_killed() {
         server = server.kill_and_restart();
     }
     let app = server.app();
-    let notes = || app.ask("notes", &json!(null)).as_array().map_or(0, Vec::len);
+    let notes = || app.ask("notes", &json!({})).as_array().map_or(0, Vec::len);
     until("all is done", || notes() == 2 * ROUNDS * EACH);
     until("nothing waits", || app.get("/timers").expect(200)["count"] == json!(0));
     assert_eq!(notes(), 2 * ROUNDS * EACH);
