@@ -16,6 +16,7 @@ mod reading;
 mod recent;
 mod rounds;
 mod stored;
+mod webhook;
 
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,6 +29,7 @@ pub use self::fill::{FillError, fill, postings_of};
 pub use self::filter::Filter;
 pub use self::recent::Recent;
 pub use self::stored::{depth_of, stored};
+pub use self::webhook::Webhook;
 
 use self::candidates::Candidates;
 use self::filter::correlation_term;
@@ -70,6 +72,14 @@ pub enum Error {
     /// The row of a consumer is not one that is written.
     #[error("consumer `{name}` cannot be read: {reason}; put it anew")]
     Consumer {
+        /// Whose.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The row of a webhook is not one that is written.
+    #[error("webhook `{name}` cannot be read: {reason}; put it anew")]
+    Webhook {
         /// Whose.
         name: String,
         /// What is wrong.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::gates::Gates;
-use super::{Error, Progress, Pump, Reactor, Settings, Stage, io_error};
+use super::webhooks::Standings;
+use super::{Error, Progress, Pump, Reactor, Settings, Stage, WebhookSettings, io_error};
 use crate::checkpoint::{Checkpoints, Generation};
 use crate::clock::Clock;
 use crate::disk::{self, Disk};
@@ -37,6 +38,9 @@ pub struct App {
     damages: Damages,
     pump: Arc<Pump>,
     pub(super) reactor: Arc<Reactor>,
+    pub(super) webhooks: WebhookSettings,
+    /// What those who deliver say of themselves.
+    pub(super) deliveries: Standings,
     pub(super) clock: Clock,
     pub(super) gates: Arc<Gates>,
 }
@@ -152,7 +156,21 @@ impl App {
             duties.push(Box::new(Arc::clone(&reactor)));
         }
         let worker = Worker::start(name.clone(), lane.clone(), clock.clone(), duties);
-        Ok(Self { name, lane, worker, keeper, home, damages, pump, reactor, clock, gates })
+        let (webhooks, deliveries) = (settings.webhooks.clone(), Standings::default());
+        Ok(Self {
+            name,
+            lane,
+            worker,
+            keeper,
+            home,
+            damages,
+            pump,
+            reactor,
+            webhooks,
+            deliveries,
+            clock,
+            gates,
+        })
     }
 
     /// What submits the commands of timers that are due.

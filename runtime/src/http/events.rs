@@ -16,8 +16,8 @@ use serde::Serialize;
 use tokio::task::spawn_blocking;
 
 use self::follow::{Follower, last_event};
-pub(super) use self::shape::StoredJson;
 use self::shape::{CloudJson, line};
+pub(super) use self::shape::{StoredJson, cloud_event as as_cloud_event};
 use super::answer::{CHANCERY_HISTORY, insert_text, json};
 use super::at::{OfApp, Segments};
 use super::params::Params;
@@ -29,7 +29,7 @@ use crate::state::Order;
 use crate::value::{Pattern, Position};
 
 /// Patterns of one request: as many as a projection may have.
-const PATTERNS_MAX: usize = 64;
+pub(super) const PATTERNS_MAX: usize = 64;
 
 #[derive(Debug, Serialize)]
 struct PageJson<'a> {

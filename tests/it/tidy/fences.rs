@@ -14,7 +14,7 @@ const FENCES: &[(&str, &[&str], &str)] = &[
     ("arc_swap", &["snapshot"], "one pointer is swapped: the published state"),
     ("axum", &["http", "server"], "routes and extractors"),
     ("base64", &["http", "cli", "transaction/cursor"], "bytes where only JSON fits"),
-    ("bytes", &["engine", "http"], "bodies without copies"),
+    ("bytes", &["engine", "http", "delivery"], "bodies without copies"),
     ("clap", &["cli"], "the command line"),
     (
         "crc32c",
@@ -23,10 +23,14 @@ const FENCES: &[(&str, &[&str], &str)] = &[
     ),
     ("form_urlencoded", &["http"], "the query part of addresses"),
     ("futures_util", &["http"], "streams of bodies"),
-    ("http", &["http", "server", "cli", "config/text"], "methods, headers, addresses"),
-    ("http_body_util", &["http"], "bodies"),
-    ("hyper", &["server"], "connections"),
-    ("hyper_util", &["server"], "connections on tokio"),
+    (
+        "http",
+        &["http", "server", "delivery", "cli", "config/text", "engine/webhooks/address"],
+        "methods, headers, addresses",
+    ),
+    ("http_body_util", &["http", "delivery"], "bodies"),
+    ("hyper", &["server", "delivery/target"], "connections"),
+    ("hyper_util", &["server", "delivery/target"], "connections on tokio"),
     ("im", &["state"], "persistent maps; nobody else knows what a table is made of"),
     ("indicatif", &["cli/verify"], "a bar on a terminal"),
     ("jiff", &["http", "backup"], "times as people read them"),
@@ -64,7 +68,7 @@ const FENCES: &[(&str, &[&str], &str)] = &[
     ("strsim", &["engine/error"], "the nearest name"),
     (
         "tokio",
-        &["cli/serve", "engine", "events", "http", "lane", "server", "snapshot"],
+        &["cli/serve", "delivery", "engine", "events", "http", "lane", "server", "snapshot"],
         "waiting; below the \
         lane everything is plain functions",
     ),

@@ -36,9 +36,9 @@ const STEP_SCANNED: usize = 10_000;
 /// How long to wait when the lane, or the disk, takes nothing at the moment.
 const BUSY_WAIT: Duration = Duration::from_millis(50);
 /// Letters of one reaction that wait behind others; beyond it the reaction stops.
-pub(super) const WAITING_MAX: usize = 1_000;
+pub(in crate::engine) const WAITING_MAX: usize = 1_000;
 /// Dead letters of one reaction; beyond it the reaction stops.
-pub(super) const DEAD_MAX: usize = 10_000;
+pub(in crate::engine) const DEAD_MAX: usize = 10_000;
 
 /// When a reaction has something to do again, if nothing is published before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,7 +149,7 @@ impl Reactor {
             // Another version may be on other events.
             *course = Course { hash: Some(deployed.hash()), ..Course::default() };
         }
-        course.letters.refresh(&snapshot.state, name.as_str());
+        course.letters.refresh(&snapshot.state, name);
         course.trouble = None;
         let mut next = Next::Idle;
         let at = At { name, snapshot: &snapshot, deployed, cursor: &cursor, row: &row };
@@ -211,7 +211,7 @@ impl Reactor {
             }
             let now_ms = self.clock.wall_ms();
             step.wait(at.name, event, now_ms);
-            course.letters.add(event, LetterState::Waiting);
+            course.letters.add(event.subject.as_ref(), LetterState::Waiting);
             return Ok(());
         }
         let Err(failed) = self.attempt(at, course, step, event)? else {
@@ -340,7 +340,7 @@ impl Reactor {
         let (code, message) = failed.said();
         tracing::warn!(%reaction, %position, %code, %message, "a dead letter");
         step.bury(at.name, event, failed, attempts, first_ms, now_ms);
-        course.letters.add(event, LetterState::Dead);
+        course.letters.add(event.subject.as_ref(), LetterState::Dead);
     }
 
     fn submit(

@@ -16,7 +16,6 @@ use futures_util::stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::task::spawn_blocking;
 
 use super::super::answer::CHANCERY_HISTORY;
 use super::super::code;
@@ -24,7 +23,6 @@ use super::super::problem::Problem;
 use super::shape::line;
 use crate::engine::App;
 use crate::events::{Filter, Limits, Page};
-use crate::state::Order;
 use crate::value::{History, Position, chain_of};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -90,7 +88,7 @@ impl Follower {
                 return None;
             }
             if self.next <= events.last() {
-                match self.page().await {
+                match self.app.read_on(self.next, &self.filter, LIMITS).await {
                     Ok(page) => {
                         self.next = page.next.unwrap_or(Position(page.at.0 + 1));
                         if !page.events.is_empty() {
@@ -98,6 +96,7 @@ impl Follower {
                         }
                     }
                     Err(reason) => {
+                        let reason = chain_of(&reason);
                         tracing::error!(app = %self.app.name(), reason, "events cannot be read");
                         self.is_over = true;
                         let data =
@@ -118,18 +117,6 @@ impl Follower {
                     return Some(format!(": still here\nid: {}\n\n", self.id(self.before())));
                 }
             }
-        }
-    }
-
-    async fn page(&self) -> Result<Page, String> {
-        if let Some(page) = self.app.events().newest(self.next, &self.filter, LIMITS) {
-            return Ok(page);
-        }
-        let (app, filter, next) = (Arc::clone(&self.app), Arc::clone(&self.filter), self.next);
-        let read = move || app.events().page(next, Order::Ascending, &filter, LIMITS);
-        match spawn_blocking(read).await {
-            Ok(page) => page.map_err(|error| chain_of(&error)),
-            Err(error) => Err(error.to_string()),
         }
     }
 
