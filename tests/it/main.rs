@@ -33,3 +33,4 @@ mod timers;
 mod torture;
 mod trace;
 mod verify;
+mod webhooks;

@@ -15,6 +15,7 @@ pub mod model;
 pub mod rig;
 mod server;
 pub mod sweep;
+pub mod target;
 mod wire;
 
 use std::path::PathBuf;
