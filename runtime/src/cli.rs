@@ -40,6 +40,7 @@ mod timers;
 mod trace;
 mod verify;
 mod version;
+mod webhooks;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -132,6 +133,7 @@ enum Command {
     Timers(timers::Timers),
     Reactions(reactions::Reactions),
     DeadLetters(dead_letters::DeadLetters),
+    Webhooks(webhooks::Webhooks),
     Projections(projections::Projections),
     Trace(trace::Trace),
     Backup(backup::Backup),
@@ -213,6 +215,7 @@ impl Cli {
             Command::Consumers(it) => it.run(&context(&mut layers)?.client, output),
             Command::Tables(tables) => tables.run(&context(&mut layers)?.client, output),
             Command::Timers(timers) => timers.run(&context(&mut layers)?.client, output),
+            Command::Webhooks(it) => it.run(&context(&mut layers)?.client, output),
             Command::Reactions(it) => it.run(&context(&mut layers)?.client, output),
             Command::DeadLetters(it) => it.run(&context(&mut layers)?.client, output),
             Command::Projections(it) => it.run(&context(&mut layers)?.client, output),

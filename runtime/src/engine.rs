@@ -23,6 +23,7 @@ mod table;
 mod timers;
 mod trace;
 mod upkeep;
+pub mod webhooks;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -46,6 +47,9 @@ pub use reactions::{ReactionInfo, ReactionList, ReactionSettings, Reactor, Troub
 pub use table::{PageOf, RowPage, TableInfo};
 pub use timers::{Pump, TimerPage};
 pub use trace::{Trace, TraceItem, Traced};
+pub use webhooks::{NotAllowed, WebhookSettings};
+
+use tokio::sync::watch;
 
 use gates::Gates;
 use opening::{Apps, Opening};
@@ -77,6 +81,8 @@ pub struct Settings {
     pub log: log::segments::Limits,
     /// How reactions are treated that fail.
     pub reactions: ReactionSettings,
+    /// What webhooks may do.
+    pub webhooks: WebhookSettings,
     /// When checkpoints are written, and what is kept.
     pub keeper: keeper::Settings,
     /// Whether a thread looks after the files; without, whoever has an app does.
@@ -112,6 +118,7 @@ impl Settings {
             lane: lane::Settings::default(),
             log: log::segments::Limits::default(),
             reactions: ReactionSettings::default(),
+            webhooks: WebhookSettings::default(),
             keeper: keeper::Settings::default(),
             tended: true,
             // Room to seal, to index and to checkpoint what was accepted.
@@ -246,6 +253,7 @@ impl Engine {
             );
             let app = Arc::new(app);
             self.apps.insert(name.clone(), Arc::clone(&app));
+            self.gates.webhooks.ring();
             self.opening.done(&name);
             if self.closing.load(Ordering::Acquire) {
                 app.close(Duration::ZERO);
@@ -285,6 +293,7 @@ impl Engine {
         }
         let app = Arc::new(self.open_app(name, &mut |_| ())?);
         self.apps.insert(name.clone(), Arc::clone(&app));
+        self.gates.webhooks.ring();
         tracing::info!(app = %name, history = %app.snapshots().history(), "created");
         Ok((app, Existed::No))
     }
@@ -332,6 +341,13 @@ impl Engine {
     #[must_use]
     pub fn apps(&self) -> Vec<Arc<App>> {
         self.apps.all()
+    }
+
+    /// Changes when there may be a webhook more or less, or another than before, and when
+    /// something has become of a letter of one.
+    #[must_use]
+    pub fn webhooks_changed(&self) -> watch::Receiver<()> {
+        self.gates.webhooks.listen()
     }
 
     /// What the server may use.

@@ -17,6 +17,7 @@ mod reading;
 mod recent;
 mod rounds;
 mod stored;
+mod webhook;
 
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,6 +30,7 @@ pub use self::fill::{FillError, fill, postings_of};
 pub use self::filter::Filter;
 pub use self::recent::Recent;
 pub use self::stored::{depth_of, stored};
+pub use self::webhook::Webhook;
 
 use self::candidates::Candidates;
 use self::filter::correlation_term;
@@ -84,6 +86,14 @@ pub enum Error {
     NotIndexed {
         /// The first that is.
         from: Position,
+    },
+    /// The row of a webhook is not one that is written.
+    #[error("webhook `{name}` cannot be read: {reason}; put it anew")]
+    Webhook {
+        /// Whose.
+        name: String,
+        /// What is wrong.
+        reason: String,
     },
     /// It is in none of the places where it should be.
     #[error("event {position} is not where it should be; `chancery verify` tells what is missing")]

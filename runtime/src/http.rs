@@ -37,6 +37,7 @@ mod tests;
 mod timers;
 mod trace;
 mod trace_tree;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,7 +50,8 @@ use tokio::sync::Semaphore;
 pub use self::code::{Code, Retry};
 
 use crate::clock::Clock;
-use crate::engine::Engine;
+use crate::engine::{App, Engine};
+use crate::value::StoredEvent;
 use crate::wasm;
 
 /// Requests that follow events at one time, unless told otherwise. Each is a connection
@@ -113,6 +115,13 @@ impl Default for Settings {
             correlation_bytes_max: 256,
         }
     }
+}
+
+/// An event as CloudEvents 1.0 has it, as JSON: as `GET …/events/{position}` gives it to
+/// those who ask for `application/cloudevents+json`.
+#[must_use]
+pub fn cloud_event(app: &App, event: &StoredEvent) -> Vec<u8> {
+    events::as_cloud_event(app, event)
 }
 
 /// What every handler has at hand.
@@ -183,10 +192,20 @@ pub fn router(engine: Arc<Engine>, settings: Settings, clock: Clock) -> Router {
         .route("/v1/apps/{app}/reactions/{reaction}", delete(reactions::drop_reaction))
         .route("/v1/apps/{app}/dead-letters", get(dead_letters::list))
         .route(
-            "/v1/apps/{app}/dead-letters/{reaction}/{position}",
+            "/v1/apps/{app}/dead-letters/{addressee}/{position}",
             get(dead_letters::show).delete(dead_letters::drop_letter),
         )
-        .route("/v1/apps/{app}/dead-letters/{reaction}/{position}/retry", post(dead_letters::retry))
+        .route(
+            "/v1/apps/{app}/dead-letters/{addressee}/{position}/retry",
+            post(dead_letters::retry),
+        )
+        .route("/v1/apps/{app}/webhooks", get(webhooks::list))
+        .route(
+            "/v1/apps/{app}/webhooks/{webhook}",
+            get(webhooks::show).put(webhooks::put).delete(webhooks::remove),
+        )
+        .route("/v1/apps/{app}/webhooks/{webhook}/pause", post(webhooks::pause))
+        .route("/v1/apps/{app}/webhooks/{webhook}/resume", post(webhooks::resume))
         .route("/v1/apps/{app}/timers", get(timers::list))
         .route("/v1/apps/{app}/timers/{timer}", get(timers::show).delete(timers::cancel))
         .fallback(guard::unknown_route)

@@ -32,6 +32,7 @@
 //! - [`backup`]: copies of an app, made while it runs, and put back.
 //! - [`engine`]: apps, queries, commands, deployments; no HTTP.
 //! - [`http`]: the engine over HTTP.
+//! - [`delivery`]: events sent to the targets of webhooks.
 //! - [`server`]: opens, recovers, listens, drains.
 //! - [`config`]: what can be set, and where each value came from.
 //! - [`cli`]: the command line.
@@ -43,6 +44,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod delivery;
 pub mod disk;
 pub mod engine;
 pub mod events;

@@ -23,6 +23,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
 use crate::clock::Clock;
+use crate::delivery::Deliveries;
 use crate::engine::{self, Engine};
 use crate::http;
 pub use crate::http::FOLLOWERS_MAX;
@@ -253,6 +254,7 @@ impl Server {
                 () = recovering => {}
             }
         };
+        let mut deliveries = Deliveries::start(engine);
         let connections = accept::serve(self.listener, router, end).await;
         let mut connections = connections.map_err(Error::Thread)?;
         if let Some(error) = failed {
@@ -260,12 +262,15 @@ impl Server {
             return Err(error);
         }
         tracing::info!(connections = connections.len(), "draining");
+        deliveries.stop();
         self.engine.let_go();
         let deadline = self.clock.elapsed() + self.drain_max;
         let left = || deadline.saturating_sub(self.clock.elapsed());
         // Half of the time for requests to end by themselves. Those that wait for
         // a slow command are answered when its lane is closed.
-        let ended = timeout(left() / 2, connections.ended()).await.is_ok();
+        let ended = async { tokio::join!(connections.ended(), deliveries.ended()) };
+        let ended = timeout(left() / 2, ended).await.is_ok();
+        drop(deliveries);
         let (engine, within) = (Arc::clone(&self.engine), left());
         let closing = spawn_blocking(move || engine.close(within));
         let closed = matches!(timeout(left(), closing).await, Ok(Ok(())));

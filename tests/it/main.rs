@@ -35,4 +35,5 @@ mod timers;
 mod torture;
 mod trace;
 mod verify;
+mod webhooks;
 mod worker;

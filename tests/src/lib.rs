@@ -16,6 +16,7 @@ pub mod rig;
 mod server;
 mod stream;
 pub mod sweep;
+pub mod target;
 mod wire;
 
 use std::path::PathBuf;

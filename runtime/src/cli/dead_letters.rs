@@ -1,4 +1,4 @@
-//! `chancery dead-letters`: events that reactions could not handle.
+//! `chancery dead-letters`: events that reactions could not handle, or webhooks not deliver.
 
 use clap::{Args, Subcommand};
 use http::Method;
@@ -9,7 +9,10 @@ use super::output::Output;
 use super::receipt::Receipt;
 use super::{Error, shell};
 
-/// Lists the events that reactions could not handle, or does something about one.
+/// Lists the events that reactions could not handle or webhooks not deliver, or does
+/// something about one.
+///
+/// Those of a webhook are under `webhook:` and its name.
 ///
 /// Events about the same subject wait behind a dead letter; others go on. One that is
 /// dropped is never handled, and what waited behind it goes on.
@@ -21,16 +24,20 @@ Examples:
   chancery dead-letters --reaction ship
   chancery dead-letters show ship 42
   chancery dead-letters retry ship 42     after the module was mended
+  chancery dead-letters retry webhook:mails 42
   chancery dead-letters drop ship 42")]
 pub(super) struct DeadLetters {
     /// Only those of this reaction [default: of all].
     #[arg(long, value_name = "REACTION")]
     reaction: Option<String>,
+    /// Only those of this webhook [default: of all].
+    #[arg(long, value_name = "WEBHOOK", conflicts_with = "reaction")]
+    webhook: Option<String>,
     /// Only those behind this place, as the end of a list gives it [default: from the
     /// first].
     #[arg(long, value_name = "PLACE")]
     after: Option<String>,
-    /// How many, 1 to 1000, by reaction and event.
+    /// How many, 1 to 1000, by reaction or webhook, and event.
     #[arg(long, value_name = "N", default_value_t = 50)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
@@ -50,8 +57,9 @@ enum What {
 
 #[derive(Debug, Args)]
 struct Place {
-    /// The reaction.
-    reaction: String,
+    /// The reaction, or `webhook:` and the webhook.
+    #[arg(value_name = "REACTION")]
+    addressee: String,
     /// The event.
     position: u64,
 }
@@ -64,7 +72,10 @@ struct Page {
 
 #[derive(Deserialize)]
 struct Letter {
-    reaction: String,
+    #[serde(default)]
+    reaction: Option<String>,
+    #[serde(default)]
+    webhook: Option<String>,
     position: u64,
     state: String,
     #[serde(rename = "type")]
@@ -98,6 +109,7 @@ impl DeadLetters {
         let request = client
             .request(Method::GET, &["dead-letters"])
             .query("reaction", self.reaction.as_deref())
+            .query("webhook", self.webhook.as_deref())
             .query("after", self.after.as_deref())
             .query("limit", Some(self.limit));
         let (page, answer) = client.read::<Page>(request)?;
@@ -106,7 +118,7 @@ impl DeadLetters {
             return Ok(output.document(&answer.body)?);
         }
         let rows: Vec<_> = page.dead_letters.iter().map(Letter::row).collect();
-        output.table(&["reaction", "event", "type", "subject", "state", "why"], &rows)?;
+        output.table(&["of", "event", "type", "subject", "state", "why"], &rows)?;
         match page.next {
             Some(next) => Ok(output.line(&format!("more: --after {}", shell::word(&next)))?),
             None => Ok(()),
@@ -116,14 +128,14 @@ impl DeadLetters {
 
 impl Place {
     fn show(&self, client: &Client, output: &mut Output<'_>) -> Result<(), Error> {
-        let segments = ["dead-letters", &self.reaction, &self.position.to_string()];
+        let segments = ["dead-letters", &self.addressee, &self.position.to_string()];
         let (letter, answer) = client.read::<Letter>(client.request(Method::GET, &segments))?;
         super::tell_sequence(&answer);
         if output.for_programs() {
             return Ok(output.document(&answer.body)?);
         }
         Ok(output.fields(&[
-            ("reaction", letter.reaction),
+            ("of", letter.addressee()),
             ("event", format!("{}, {} {}", letter.position, letter.event_type, letter.subject)),
             ("state", letter.state),
             ("failure", letter.failure.map(Failure::told).unwrap_or_default()),
@@ -141,7 +153,7 @@ impl Place {
         output: &mut Output<'_>,
     ) -> Result<(), Error> {
         let position = self.position.to_string();
-        let mut segments = vec!["dead-letters", &self.reaction, &position];
+        let mut segments = vec!["dead-letters", &self.addressee, &position];
         if method == Method::POST {
             segments.push(what);
         }
@@ -149,7 +161,7 @@ impl Place {
         if output.for_programs() {
             output.document(&answer.body)?;
         } else if receipt.succeeded() {
-            output.headline(&format!("{what}: {} {position}", self.reaction))?;
+            output.headline(&format!("{what}: {} {position}", self.addressee))?;
             receipt.write(output)?;
         }
         receipt.refusal().map_or(Ok(()), Err)
@@ -157,9 +169,17 @@ impl Place {
 }
 
 impl Letter {
+    /// Whose it is, as this command line takes it.
+    fn addressee(&self) -> String {
+        match (&self.reaction, &self.webhook) {
+            (None, Some(webhook)) => format!("webhook:{webhook}"),
+            (reaction, _) => reaction.clone().unwrap_or_default(),
+        }
+    }
+
     fn row(&self) -> Vec<String> {
         vec![
-            self.reaction.clone(),
+            self.addressee(),
             self.position.to_string(),
             self.event_type.clone(),
             self.subject.clone(),

@@ -135,6 +135,14 @@ pub const PAYLOADS_KEEP: Key = serve("payloads-keep");
 pub const EVENTS_KEEP: Key = serve("events-keep");
 /// How much is read again, in a second.
 pub const SCRUB: Key = serve("scrub");
+/// Where webhooks may send.
+pub const WEBHOOK_TARGETS: Key = serve("webhook-targets");
+/// How long a target may take.
+pub const WEBHOOK_TIMEOUT: Key = serve("webhook-timeout");
+/// Further attempts at a delivery.
+pub const WEBHOOK_RETRIES: Key = serve("webhook-retries");
+/// The pause before the first of them.
+pub const WEBHOOK_PAUSE: Key = serve("webhook-pause");
 /// How much room on the disk is too little.
 pub const DISK_LOW: Key = serve("disk-low");
 
@@ -161,6 +169,10 @@ pub const ALL: &[Key] = &[
     CHAIN_DEPTH,
     REACTION_RETRIES,
     REACTION_PAUSE,
+    WEBHOOK_TARGETS,
+    WEBHOOK_TIMEOUT,
+    WEBHOOK_RETRIES,
+    WEBHOOK_PAUSE,
     INBOX_BYTES_MAX,
     WINDOW,
     HELD_BYTES_MAX,

@@ -48,6 +48,7 @@ impl Layers {
         let mut engine = engine::Settings { backups, ..engine::Settings::new(data) };
         self.handlers(&mut engine)?;
         self.lane(&mut engine)?;
+        self.webhooks(&mut engine)?;
         self.files(&mut engine)?;
         let followers = u32::try_from(server::FOLLOWERS_MAX).unwrap_or(u32::MAX);
         let followers = self.within(key::FOLLOWERS_MAX, followers, 0..=100_000)?;
@@ -119,6 +120,16 @@ impl Layers {
         lane.held.bytes_max = held.0;
         let age = SECOND..=HOUR * 24;
         lane.held.age_max = self.within(key::HELD_AGE_MAX, lane.held.age_max, age)?;
+        Ok(())
+    }
+
+    fn webhooks(&mut self, engine: &mut engine::Settings) -> Result<(), Error> {
+        let (ms, webhooks) = (Duration::from_millis(1), &mut engine.webhooks);
+        webhooks.targets = self.setting(key::WEBHOOK_TARGETS, webhooks.targets.clone())?.value;
+        let time = ms..=SECOND * 60;
+        webhooks.timeout = self.within(key::WEBHOOK_TIMEOUT, webhooks.timeout, time)?;
+        webhooks.retries = self.within(key::WEBHOOK_RETRIES, webhooks.retries, 0..=100)?;
+        webhooks.pause = self.within(key::WEBHOOK_PAUSE, webhooks.pause, ms..=HOUR)?;
         Ok(())
     }
 

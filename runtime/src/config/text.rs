@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::engine::webhooks::Targets;
 use crate::value::Name;
 
 /// A value that can be written as one word. `parse(to_text(v))` is `v`.
@@ -17,6 +18,9 @@ pub trait Text: Sized {
     /// Writes it.
     fn to_text(&self) -> String;
 }
+
+/// How no targets at all are written.
+const NOWHERE: &str = "nowhere";
 
 /// A number of bytes, written `64MiB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,6 +83,22 @@ impl Text for ServerUrl {
 
     fn to_text(&self) -> String {
         self.0.clone()
+    }
+}
+
+impl Text for Targets {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            NOWHERE => Ok(Self::default()),
+            text => text.parse(),
+        }
+    }
+
+    fn to_text(&self) -> String {
+        match *self == Self::default() {
+            true => NOWHERE.to_owned(),
+            false => self.to_string(),
+        }
     }
 }
 

@@ -7,7 +7,10 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::gates::Gates;
-use super::{Error, LiveFigures, Progress, Pump, Reactor, Settings, Stage, io_error};
+use super::webhooks::Standings;
+use super::{
+    Error, LiveFigures, Progress, Pump, Reactor, Settings, Stage, WebhookSettings, io_error,
+};
 use crate::checkpoint::{Checkpoints, Generation};
 use crate::clock::Clock;
 use crate::disk::{self, Disk};
@@ -37,6 +40,9 @@ pub struct App {
     damages: Damages,
     pump: Arc<Pump>,
     pub(super) reactor: Arc<Reactor>,
+    pub(super) webhooks: WebhookSettings,
+    /// What those who deliver say of themselves.
+    pub(super) deliveries: Standings,
     pub(super) clock: Clock,
     pub(super) gates: Arc<Gates>,
     pub(super) live: LiveFigures,
@@ -154,7 +160,22 @@ impl App {
         }
         let worker = Worker::start(&name, &lane, &clock, duties);
         let live = LiveFigures::default();
-        Ok(Self { name, lane, worker, keeper, home, damages, pump, reactor, clock, gates, live })
+        let (webhooks, deliveries) = (settings.webhooks.clone(), Standings::default());
+        Ok(Self {
+            name,
+            lane,
+            worker,
+            keeper,
+            home,
+            damages,
+            pump,
+            reactor,
+            webhooks,
+            deliveries,
+            clock,
+            gates,
+            live,
+        })
     }
 
     /// What submits the commands of timers that are due.

@@ -3,14 +3,14 @@
 use super::reactions::change_set;
 use super::{App, At, Error};
 use crate::lane::reactions::{
-    Letter, LetterState, letter, letter_key, letters, letters_in, letters_of,
+    Addressee, Letter, LetterState, letter, letter_key, letters, letters_in, letters_of,
 };
 use crate::lane::{Expected, Prepared};
 use crate::receipts::Receipt;
 use crate::record::{Act, Verdict};
 use crate::snapshot::Snapshot;
 use crate::state::Range;
-use crate::value::{Key, Name, Position, Sequence, Value};
+use crate::value::{Position, Sequence, Value};
 
 /// How often an entry is made again whose rows have changed meanwhile.
 const TRIES_MAX: u32 = 5;
@@ -19,14 +19,14 @@ const TRIES_MAX: u32 = 5;
 #[derive(Debug, Clone)]
 pub struct DeadLetter {
     /// Whose it is.
-    pub reaction: Name,
+    pub addressee: Addressee,
     /// The event's position.
     pub position: Position,
     /// What is known of it.
     pub letter: Letter,
 }
 
-/// Some letters, by reaction and position.
+/// Some letters, by addressee and position.
 #[derive(Debug, Clone)]
 pub struct LetterPage {
     /// The state they were read from.
@@ -45,36 +45,34 @@ enum Fate {
 }
 
 impl App {
-    /// A page of the dead letters of a reaction, or of all.
+    /// A page of the dead letters of a reaction or webhook, or of all.
     ///
     /// # Errors
-    /// [`Error::UnknownReaction`], or as [`App::snapshot`].
+    /// [`Error::UnknownReaction`], [`Error::UnknownWebhook`], or as
+    /// [`App::snapshot`].
     pub async fn dead_letters(
         &self,
         at: At,
-        reaction: Option<&str>,
+        addressee: Option<&str>,
         after: Option<&str>,
         limit: usize,
     ) -> Result<LetterPage, Error> {
         let snapshot = self.snapshot(at).await?;
-        let mut range = match reaction {
+        let mut range = match addressee {
             None => Range::all(),
-            Some(name) => {
-                self.known_reaction(&snapshot, name)?;
-                letters_of(name)
-            }
+            Some(addressee) => letters_of(&self.known_addressee(&snapshot, addressee)?),
         };
         if let Some(after) = after {
             range = range.after(after);
         }
         let (mut letters, mut next, mut last) = (Vec::new(), None, None);
-        for (key, reaction, position, letter) in letters_in(&snapshot.state, &range) {
+        for (key, addressee, position, letter) in letters_in(&snapshot.state, &range) {
             if letters.len() >= limit {
                 next = last;
                 break;
             }
             last = Some(key.to_owned());
-            letters.push(DeadLetter { reaction, position, letter });
+            letters.push(DeadLetter { addressee, position, letter });
         }
         Ok(LetterPage { sequence: snapshot.state.sequence(), letters, next })
     }
@@ -82,16 +80,16 @@ impl App {
     /// A dead letter. Its event is one of the app's, unless it is not kept any more.
     ///
     /// # Errors
-    /// [`Error::UnknownReaction`], [`Error::UnknownDeadLetter`], or as
-    /// [`App::snapshot`].
+    /// [`Error::UnknownReaction`], [`Error::UnknownWebhook`],
+    /// [`Error::UnknownDeadLetter`], or as [`App::snapshot`].
     pub async fn dead_letter(
         &self,
         at: At,
-        reaction: &str,
+        addressee: &str,
         position: Position,
     ) -> Result<(Sequence, DeadLetter), Error> {
         let snapshot = self.snapshot(at).await?;
-        let (found, _) = self.known_letter(&snapshot, reaction, position)?;
+        let (found, _) = self.known_letter(&snapshot, addressee, position)?;
         Ok((snapshot.state.sequence(), found))
     }
 
@@ -99,61 +97,66 @@ impl App {
     /// shows in its absence, or in its number of attempts.
     ///
     /// # Errors
-    /// [`Error::UnknownReaction`], [`Error::UnknownDeadLetter`],
-    /// [`Error::LetterWaits`] for one that comes after another.
+    /// [`Error::UnknownReaction`], [`Error::UnknownWebhook`],
+    /// [`Error::UnknownDeadLetter`], [`Error::LetterWaits`] for one that comes after
+    /// another.
     pub async fn retry_dead_letter(
         &self,
-        reaction: &str,
+        addressee: &str,
         position: Position,
     ) -> Result<Receipt, Error> {
-        self.dispose(reaction, position, Fate::Retry).await
+        self.dispose(addressee, position, Fate::Retry).await
     }
 
     /// Drops a dead letter: what its event would have led to is never done. Events that
     /// waited behind it go on.
     ///
     /// # Errors
-    /// [`Error::UnknownReaction`], [`Error::UnknownDeadLetter`].
+    /// [`Error::UnknownReaction`], [`Error::UnknownWebhook`],
+    /// [`Error::UnknownDeadLetter`].
     pub async fn drop_dead_letter(
         &self,
-        reaction: &str,
+        addressee: &str,
         position: Position,
     ) -> Result<Receipt, Error> {
-        self.dispose(reaction, position, Fate::Drop).await
+        self.dispose(addressee, position, Fate::Drop).await
     }
 
     async fn dispose(
         &self,
-        reaction: &str,
+        addressee: &str,
         position: Position,
         fate: Fate,
     ) -> Result<Receipt, Error> {
         let prepare = || {
             let snapshot = self.snapshots().current();
-            let (found, row) = self.known_letter(&snapshot, reaction, position)?;
-            let DeadLetter { reaction, position, letter } = found;
-            let key = self.key_of(&reaction, position)?;
+            let (found, row) = self.known_letter(&snapshot, addressee, position)?;
+            let DeadLetter { addressee, position, letter } = found;
+            let unknown = || Error::UnknownDeadLetter { addressee: addressee.clone(), position };
+            let key = letter_key(&addressee, position).ok_or_else(unknown)?;
             let becomes = match fate {
                 Fate::Drop => None,
                 Fate::Retry if letter.state == LetterState::Waiting => {
-                    return Err(Error::LetterWaits { reaction, position });
+                    return Err(Error::LetterWaits { addressee, position });
                 }
                 Fate::Retry => Some(Letter { state: LetterState::Retry, ..letter }.to_value()),
             };
             let changes = change_set([(letters(), vec![(key.clone(), becomes)])]);
             let expected = vec![Expected { table: letters(), key, value: Some(row) }];
             let what = if fate == Fate::Drop { "drop" } else { "retry" };
-            let worker = format!("dead-letter/{reaction}/{what}").into();
+            let worker = format!("dead-letter/{addressee}/{what}").into();
             let (from, to) = (position, position);
             Ok((Act::Advance { worker, from, to }, Prepared { expected, changes }))
         };
-        self.enter_prepared(prepare).await
+        let receipt = self.enter_prepared(prepare).await?;
+        self.gates.webhooks.ring();
+        Ok(receipt)
     }
 
     /// Enters what was prepared; again if its rows have changed meanwhile.
     pub(super) async fn enter_prepared(
         &self,
-        prepare: impl Fn() -> Result<(Act, Prepared), Error>,
+        mut prepare: impl FnMut() -> Result<(Act, Prepared), Error>,
     ) -> Result<Receipt, Error> {
         let mut tries = 1;
         loop {
@@ -170,18 +173,24 @@ impl App {
     fn known_letter(
         &self,
         snapshot: &Snapshot,
-        reaction: &str,
+        addressee: &str,
         position: Position,
     ) -> Result<(DeadLetter, Value), Error> {
-        let (reaction, ..) = self.known_reaction(snapshot, reaction)?;
-        match letter(&snapshot.state, &reaction, position) {
-            Some((letter, row)) => Ok((DeadLetter { reaction, position, letter }, row)),
-            None => Err(Error::UnknownDeadLetter { reaction, position }),
+        let addressee = self.known_addressee(snapshot, addressee)?;
+        match letter(&snapshot.state, &addressee, position) {
+            Some((letter, row)) => Ok((DeadLetter { addressee, position, letter }, row)),
+            None => Err(Error::UnknownDeadLetter { addressee, position }),
         }
     }
 
-    fn key_of(&self, reaction: &Name, position: Position) -> Result<Key, Error> {
-        let unknown = || Error::UnknownDeadLetter { reaction: reaction.clone(), position };
-        letter_key(reaction, position).ok_or_else(unknown)
+    /// A reaction or a webhook that is there.
+    fn known_addressee(&self, snapshot: &Snapshot, text: &str) -> Result<Addressee, Error> {
+        match Addressee::of(text) {
+            Some(Addressee::Webhook(name)) => {
+                self.known_webhook(snapshot, name.as_str())?;
+                Ok(Addressee::Webhook(name))
+            }
+            _ => Ok(Addressee::Reaction(self.known_reaction(snapshot, text)?.0)),
+        }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::Progress;
+use super::{NotAllowed, Progress};
 use crate::catalog::Conflict;
+use crate::lane::reactions::Addressee;
 use crate::value::{Failure, Invalid, Name, Position, Sequence};
 use crate::{
     backup, checkpoint, events, lane, log, modules, receipts, schema, snapshot, transaction, wasm,
@@ -116,25 +117,26 @@ pub enum Error {
         /// Which reaction.
         name: Name,
     },
-    /// The reaction has no dead letter there.
+    /// The reaction or webhook has no dead letter there.
     #[error(
-        "reaction `{reaction}` has no dead letter at {position}: it was handled or dropped, or \
-         never failed"
+        "{} has no dead letter at {position}: it was handled or dropped, or never failed",
+        .addressee.told()
     )]
     UnknownDeadLetter {
-        /// Of which reaction.
-        reaction: Name,
+        /// Of which reaction or webhook.
+        addressee: Addressee,
         /// What was asked for.
         position: Position,
     },
     /// The letter has not failed, but waits.
     #[error(
-        "the event at {position} has not failed: it waits behind an earlier dead letter of \
-         reaction `{reaction}` about the same subject; retry or drop that one"
+        "the event at {position} has not failed: it waits behind an earlier dead letter of {} \
+         about the same subject; retry or drop that one",
+        .addressee.told()
     )]
     LetterWaits {
-        /// Of which reaction.
-        reaction: Name,
+        /// Of which reaction or webhook.
+        addressee: Addressee,
         /// Which.
         position: Position,
     },
@@ -205,6 +207,28 @@ pub enum Error {
         /// The limit.
         max: usize,
     },
+    /// The app has no such webhook.
+    #[error("app `{app}` has no webhook `{name}`{}", did_you_mean(.suggestion.as_deref()))]
+    UnknownWebhook {
+        /// Of which app.
+        app: Name,
+        /// What was asked for.
+        name: String,
+        /// The nearest name.
+        suggestion: Option<String>,
+    },
+    /// As many webhooks as there may be.
+    #[error("this app has {max} webhooks, as many as it may have; remove one that is not needed")]
+    TooManyWebhooks {
+        /// The limit.
+        max: usize,
+    },
+    /// Nothing can be sent to this address.
+    #[error("{0}")]
+    WebhookUrl(String),
+    /// The operator does not allow this target.
+    #[error("{0}")]
+    TargetNotAllowed(NotAllowed),
     /// Nothing has this correlation.
     #[error(
         "nothing is known to have the correlation id `{id}`; it is the id of a command, or what its \

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::{App, Error};
@@ -70,6 +71,41 @@ impl App {
         let events = self.events();
         let (first, last) = (events.first(), events.last());
         events.with_id(id)?.ok_or(Error::UnknownEventId { id, first, last })
+    }
+
+    /// Events from this one on that are wanted, without the disk if all of them are in
+    /// memory: for those who follow.
+    ///
+    /// # Errors
+    /// [`Error::Events`].
+    pub async fn read_on(
+        self: &Arc<Self>,
+        from: Position,
+        filter: &Arc<Filter>,
+        limits: Limits,
+    ) -> Result<Page, Error> {
+        if let Some(page) = self.events().newest(from, filter, limits) {
+            return Ok(page);
+        }
+        let (app, filter) = (Arc::clone(self), Arc::clone(filter));
+        let read = move || app.events().page(from, Order::Ascending, &filter, limits);
+        let read = spawn_blocking(read).await;
+        Ok(read.map_err(|error| Error::Host(error.to_string()))??)
+    }
+
+    /// An event, as [`Events::event`] gives it, for those who may not wait for the disk.
+    ///
+    /// # Errors
+    /// [`Error::Events`].
+    ///
+    /// [`Events::event`]: crate::events::Events::event
+    pub async fn read_event(
+        self: &Arc<Self>,
+        position: Position,
+    ) -> Result<Option<Arc<StoredEvent>>, Error> {
+        let app = Arc::clone(self);
+        let read = spawn_blocking(move || app.events().event(position)).await;
+        Ok(read.map_err(|error| Error::Host(error.to_string()))??)
     }
 
     /// That the events after this one can be read from here.

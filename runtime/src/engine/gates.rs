@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 
 use super::Settings;
 use super::room::Room;
+use super::webhooks::Bell;
 
 /// What everybody shares.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(super) struct Gates {
     /// Shared with the threads that compile: they go on when their client goes.
     pub(super) compiles: Arc<Semaphore>,
     pub(super) compiles_in: Arc<Semaphore>,
+    /// Rings for those who deliver.
+    pub(super) webhooks: Bell,
     /// Whether anything may be logged.
     pub(super) room: Room,
 }
@@ -39,6 +42,7 @@ impl Gates {
             live_rate_max: settings.live_queries_rate,
             compiles: Arc::new(Semaphore::new(settings.compiles_max)),
             compiles_in: Arc::new(Semaphore::new(compiles_in)),
+            webhooks: Bell::new(),
             room: Room::new(settings.disk_low_bytes),
         }
     }

@@ -1,7 +1,7 @@
 //! Reactions: how far each has come, what keeps it, and what they are told.
 
-mod letters;
-mod reactor;
+pub(super) mod letters;
+pub(super) mod reactor;
 mod step;
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ pub use self::reactor::Reactor;
 
 use super::{App, At, Error, suggest};
 use crate::lane::reactions::{
-    self, Cursor, LetterState, cursor_key, cursors, letters_in, letters_of,
+    self, Addressee, Cursor, LetterState, cursor_key, cursors, letters_in, letters_of,
 };
 use crate::lane::{Expected, Prepared};
 use crate::receipts::Receipt;
@@ -127,7 +127,8 @@ impl App {
         let state = &snapshot.state;
         let counts = counts(state);
         let info = |(name, cursor): (Name, Cursor)| {
-            let (dead, waiting) = counts.get(&name).copied().unwrap_or_default();
+            let letters = counts.get(&Addressee::Reaction(name.clone()));
+            let (dead, waiting) = letters.copied().unwrap_or_default();
             self.reaction_info(&snapshot, name, &cursor, dead, waiting)
         };
         let reactions = reactions::all_cursors(state).map(info).collect();
@@ -210,11 +211,11 @@ impl App {
     }
 }
 
-/// The dead letters of each reaction, and what waits behind them.
-fn counts(state: &State) -> BTreeMap<Name, (usize, usize)> {
-    let mut counts: BTreeMap<Name, (usize, usize)> = BTreeMap::new();
-    for (_, name, _, letter) in letters_in(state, &crate::state::Range::all()) {
-        let (dead, waiting) = counts.entry(name).or_default();
+/// The dead letters of each reaction and webhook, and what waits behind them.
+pub(super) fn counts(state: &State) -> BTreeMap<Addressee, (usize, usize)> {
+    let mut counts: BTreeMap<Addressee, (usize, usize)> = BTreeMap::new();
+    for (_, addressee, _, letter) in letters_in(state, &crate::state::Range::all()) {
+        let (dead, waiting) = counts.entry(addressee).or_default();
         match letter.state {
             LetterState::Waiting => *waiting += 1,
             LetterState::Dead | LetterState::Retry => *dead += 1,

@@ -107,6 +107,8 @@ codes! {
         "There is no such event" "ask for one from `first` to `last`"
     UNKNOWN_CONSUMER: "unknown-consumer" NOT_FOUND No
         "The app has no such consumer" "create it with `PUT`, or use the `suggestion`"
+    UNKNOWN_WEBHOOK: "unknown-webhook" NOT_FOUND No
+        "The app has no such webhook" "create it with `PUT`, or use the `suggestion`"
     UNKNOWN_TRACE: "unknown-trace" NOT_FOUND No
         "Nothing has this correlation id" "ask for the id of the command that began the chain, or its `correlation_id`"
     UNKNOWN_RECEIPT: "unknown-receipt" NOT_FOUND No
@@ -116,7 +118,7 @@ codes! {
     UNKNOWN_REACTION: "unknown-reaction" NOT_FOUND No
         "The app has no such reaction" "list the reactions, or use the `suggestion`"
     UNKNOWN_DEAD_LETTER: "unknown-dead-letter" NOT_FOUND No
-        "The reaction has no dead letter there" "list the dead letters"
+        "There is no such dead letter" "list the dead letters"
     RECEIPT_GONE: "receipt-gone" GONE No
         "The receipt is not kept any more" "look at the state: it was executed; do not submit it again"
 
@@ -183,6 +185,10 @@ codes! {
         "The server has as many apps as it may have" "use another server"
     TOO_MANY_CONSUMERS: "too-many-consumers" CONFLICT No
         "The app has as many consumers as it may have" "remove one that is not needed"
+    TOO_MANY_WEBHOOKS: "too-many-webhooks" CONFLICT No
+        "The app has as many webhooks as it may have" "remove one that is not needed"
+    TARGET_NOT_ALLOWED: "target-not-allowed" FORBIDDEN No
+        "The operator of the server does not allow this target" "have it added to `webhook-targets`"
     BACKUP_EXISTS: "backup-exists" CONFLICT No
         "There is a backup of this name" "choose another name, or none"
 

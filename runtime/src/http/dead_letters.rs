@@ -1,5 +1,5 @@
-//! `/v1/apps/{app}/dead-letters`: events that reactions could not handle, and those that
-//! wait behind them.
+//! `/v1/apps/{app}/dead-letters`: events that reactions could not handle or webhooks not
+//! deliver, and those that wait behind them.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -15,7 +15,7 @@ use super::params::Params;
 use super::problem::Problem;
 use super::receipt;
 use crate::engine::DeadLetter;
-use crate::lane::reactions::LetterState;
+use crate::lane::reactions::{Addressee, LetterState};
 use crate::value::Position;
 
 #[derive(Debug, Serialize)]
@@ -27,7 +27,10 @@ struct LettersJson<'a> {
 
 #[derive(Debug, Serialize)]
 struct LetterJson<'a> {
-    reaction: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reaction: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    webhook: Option<&'a str>,
     /// The event's; `GET …/events/{position}` shows it.
     position: u64,
     state: &'static str,
@@ -53,8 +56,13 @@ impl<'a> LetterJson<'a> {
     fn of(dead: &'a DeadLetter) -> Self {
         let letter = &dead.letter;
         let failed = letter.state != LetterState::Waiting;
+        let (reaction, webhook) = match &dead.addressee {
+            Addressee::Reaction(name) => (Some(name.as_str()), None),
+            Addressee::Webhook(name) => (None, Some(name.as_str())),
+        };
         Self {
-            reaction: dead.reaction.as_str(),
+            reaction,
+            webhook,
             position: dead.position.0,
             state: letter.state.as_str(),
             event_id: letter.event_id,
@@ -74,11 +82,18 @@ pub(super) async fn list(
     mut params: Params,
 ) -> Result<Response, Problem> {
     let at = take_at(&mut params)?;
-    let reaction = params.text("reaction");
+    // Names of webhooks and reactions do not exclude each other: these do.
+    let addressee = match (params.text("reaction"), params.text("webhook")) {
+        (Some(_), Some(_)) => {
+            return Err(Problem::of_parameter("webhook", "has no meaning beside `reaction`"));
+        }
+        (None, Some(webhook)) => Some(format!("webhook:{webhook}")),
+        (reaction, None) => reaction,
+    };
     let after = params.text("after");
     let limit = shared.page_limit(&mut params)?;
     params.finish()?;
-    let page = app.dead_letters(at, reaction.as_deref(), after.as_deref(), limit).await?;
+    let page = app.dead_letters(at, addressee.as_deref(), after.as_deref(), limit).await?;
     let body = LettersJson {
         sequence: page.sequence.0,
         dead_letters: page.letters.iter().map(LetterJson::of).collect(),
@@ -89,32 +104,32 @@ pub(super) async fn list(
 
 pub(super) async fn show(
     OfApp(app): OfApp,
-    Segments((_, reaction, position)): Segments<(String, String, String)>,
+    Segments((_, addressee, position)): Segments<(String, String, String)>,
     mut params: Params,
 ) -> Result<Response, Problem> {
     let at = take_at(&mut params)?;
     params.finish()?;
-    let (sequence, letter) = app.dead_letter(at, &reaction, position_of(&position)?).await?;
+    let (sequence, letter) = app.dead_letter(at, &addressee, position_of(&position)?).await?;
     Ok(read_from(&app, sequence, json(StatusCode::OK, &LetterJson::of(&letter))))
 }
 
 pub(super) async fn retry(
     IntoApp(app): IntoApp,
-    Segments((_, reaction, position)): Segments<(String, String, String)>,
+    Segments((_, addressee, position)): Segments<(String, String, String)>,
     params: Params,
 ) -> Result<Response, Problem> {
     params.finish()?;
-    let receipt = app.retry_dead_letter(&reaction, position_of(&position)?).await;
+    let receipt = app.retry_dead_letter(&addressee, position_of(&position)?).await;
     Ok(receipt::answer(&app, &receipt.map_err(not_entered)?))
 }
 
 pub(super) async fn drop_letter(
     IntoApp(app): IntoApp,
-    Segments((_, reaction, position)): Segments<(String, String, String)>,
+    Segments((_, addressee, position)): Segments<(String, String, String)>,
     params: Params,
 ) -> Result<Response, Problem> {
     params.finish()?;
-    let receipt = app.drop_dead_letter(&reaction, position_of(&position)?).await;
+    let receipt = app.drop_dead_letter(&addressee, position_of(&position)?).await;
     Ok(receipt::answer(&app, &receipt.map_err(not_entered)?))
 }
 

@@ -194,7 +194,7 @@ fn condition((index, text): (usize, Box<RawValue>)) -> Result<Unchanged, Problem
 }
 
 /// A member of a type of its own; `null` is as good as none.
-fn member<T: DeserializeOwned>(
+pub(super) fn member<T: DeserializeOwned>(
     pointer: &str,
     text: Option<&RawValue>,
 ) -> Result<Option<T>, Problem> {

@@ -17,8 +17,8 @@ use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use self::follow::Follower;
-pub(super) use self::shape::StoredJson;
 use self::shape::{CloudJson, line};
+pub(super) use self::shape::{StoredJson, cloud_event as as_cloud_event};
 use super::answer::{CHANCERY_HISTORY, insert_text, json};
 use super::at::{OfApp, Segments};
 use super::params::Params;
@@ -31,7 +31,7 @@ use crate::state::Order;
 use crate::value::{Pattern, Position};
 
 /// Patterns of one request: as many as a projection may have.
-const PATTERNS_MAX: usize = 64;
+pub(super) const PATTERNS_MAX: usize = 64;
 
 #[derive(Debug, Serialize)]
 struct PageJson<'a> {

@@ -68,6 +68,12 @@ impl From<Error> for Problem {
                 Self::new(code::UNKNOWN_CONSUMER, detail).suggestion(suggestion)
             }
             Error::TooManyConsumers { .. } => Self::new(code::TOO_MANY_CONSUMERS, detail),
+            Error::UnknownWebhook { suggestion, .. } => {
+                Self::new(code::UNKNOWN_WEBHOOK, detail).suggestion(suggestion)
+            }
+            Error::TooManyWebhooks { .. } => Self::new(code::TOO_MANY_WEBHOOKS, detail),
+            Error::WebhookUrl(reason) => Self::of_member("/url", &reason),
+            Error::TargetNotAllowed(_) => Self::new(code::TARGET_NOT_ALLOWED, detail),
             Error::UnknownTrace { .. } => Self::new(code::UNKNOWN_TRACE, detail),
             Error::EventsGone { first, .. } => {
                 Self::new(code::EVENTS_GONE, detail).with("first", first.0)

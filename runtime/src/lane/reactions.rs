@@ -1,10 +1,12 @@
-//! The rows of reactions: how far each has come, and what it could not handle.
+//! The rows of reactions: how far each has come, and what it could not handle. What
+//! webhooks could not deliver is among the latter.
 //!
 //! A deployment makes the row of a reaction that is new, so that it is as durable as the
 //! deployment itself. From then on it moves with what the reaction came to, in one change
 //! set. Rows of a reaction that no module declares any more stay: with the next module
 //! that declares it, it goes on where it was.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -14,8 +16,11 @@ use crate::catalog::Deployed;
 use crate::state::{Order, Range, State, ValueRef};
 use crate::transaction::Transaction;
 use crate::transaction::timers::create_tables;
-use crate::value::{Key, Name, Position, Sequence, Value};
+use crate::value::{Key, Name, Position, Sequence, StoredEvent, Value};
 use crate::wasm::Begin;
+
+/// What tells the letters of webhooks from those of reactions.
+const WEBHOOK: &str = "webhook:";
 
 /// How far a reaction has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +31,15 @@ pub struct Cursor {
     pub position: Position,
     /// The entry that deployed it first.
     pub since: Sequence,
+}
+
+/// Whom a letter was for. As text, it is how keys and addresses begin.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Addressee {
+    /// A reaction: its name.
+    Reaction(Name),
+    /// A webhook: its name behind `webhook:`, which no name contains.
+    Webhook(Name),
 }
 
 /// An event that a reaction could not handle, or has not handled because of one.
@@ -71,6 +85,35 @@ struct CursorJson {
     since: u64,
 }
 
+impl Addressee {
+    /// Reads its text; none if it is none.
+    #[must_use]
+    pub fn of(text: &str) -> Option<Self> {
+        match text.strip_prefix(WEBHOOK) {
+            Some(name) => name.parse().ok().map(Self::Webhook),
+            None => text.parse().ok().map(Self::Reaction),
+        }
+    }
+
+    /// How people are told of it.
+    #[must_use]
+    pub fn told(&self) -> String {
+        match self {
+            Self::Reaction(name) => format!("reaction `{name}`"),
+            Self::Webhook(name) => format!("webhook `{name}`"),
+        }
+    }
+}
+
+impl fmt::Display for Addressee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reaction(name) => write!(f, "{name}"),
+            Self::Webhook(name) => write!(f, "{WEBHOOK}{name}"),
+        }
+    }
+}
+
 impl Cursor {
     /// The row as it is stored.
     #[must_use]
@@ -87,6 +130,22 @@ impl Cursor {
 }
 
 impl Letter {
+    /// A letter of an event that nobody has tried.
+    #[must_use]
+    pub fn of(event: &StoredEvent, state: LetterState, now_ms: u64) -> Self {
+        Self {
+            state,
+            event_id: event.id,
+            event_type: Arc::clone(&event.event_type),
+            subject: event.subject.clone(),
+            code: "".into(),
+            message: "".into(),
+            attempts: 0,
+            first_ms: now_ms,
+            last_ms: now_ms,
+        }
+    }
+
     /// The row as it is stored.
     #[must_use]
     pub fn to_value(&self) -> Value {
@@ -112,7 +171,7 @@ pub fn cursors() -> Name {
     Name::system("$reactions")
 }
 
-/// Reaction and position to [`Letter`].
+/// [`Addressee`] and position to [`Letter`].
 #[must_use]
 pub fn letters() -> Name {
     Name::system("$dead-letters")
@@ -126,14 +185,14 @@ pub fn cursor_key(reaction: &Name) -> Option<Key> {
 
 /// The key of a letter; none for what is no name.
 #[must_use]
-pub fn letter_key(reaction: &Name, position: Position) -> Option<Key> {
-    Key::new(&format!("{reaction}/{:020}", position.0)).ok()
+pub fn letter_key(addressee: &impl fmt::Display, position: Position) -> Option<Key> {
+    Key::new(&format!("{addressee}/{:020}", position.0)).ok()
 }
 
-/// Which letters are a reaction's.
+/// Which letters are a reaction's, or a webhook's.
 #[must_use]
-pub fn letters_of(reaction: &str) -> Range {
-    Range::prefix(&format!("{reaction}/"))
+pub fn letters_of(addressee: &(impl fmt::Display + ?Sized)) -> Range {
+    Range::prefix(&format!("{addressee}/"))
 }
 
 /// How far a reaction has come, and the row that says so.
@@ -152,24 +211,28 @@ pub fn all_cursors(state: &State) -> impl Iterator<Item = (Name, Cursor)> + '_ {
 
 /// A letter, and the row that it is.
 #[must_use]
-pub fn letter(state: &State, reaction: &Name, position: Position) -> Option<(Letter, Value)> {
-    let key = letter_key(reaction, position)?;
+pub fn letter(
+    state: &State,
+    addressee: &impl fmt::Display,
+    position: Position,
+) -> Option<(Letter, Value)> {
+    let key = letter_key(addressee, position)?;
     let row = state.table(letters().as_str())?.get(key.as_str())?;
     Some((parsed(row)?, row.to_owned()))
 }
 
-/// Letters of a range of keys, each with its reaction and position, in order.
+/// Letters of a range of keys, each with its addressee and position, in order.
 pub fn letters_in<'a>(
     state: &'a State,
     range: &Range,
-) -> impl Iterator<Item = (&'a str, Name, Position, Letter)> + use<'a> {
+) -> impl Iterator<Item = (&'a str, Addressee, Position, Letter)> + use<'a> {
     let range = range.clone();
     let table = state.table(letters().as_str()).into_iter();
     let rows = table.flat_map(move |table| table.scan(&range, Order::Ascending));
     rows.filter_map(|row| {
-        let (reaction, position) = row.key.rsplit_once('/')?;
+        let (addressee, position) = row.key.rsplit_once('/')?;
         let position = Position(position.parse().ok()?);
-        Some((row.key, reaction.parse().ok()?, position, parsed(row.value)?))
+        Some((row.key, Addressee::of(addressee)?, position, parsed(row.value)?))
     })
 }
 

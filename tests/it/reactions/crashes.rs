@@ -120,7 +120,7 @@ impl Life<'_> {
                 let letters = letters.expect("a page").letters;
                 for dead in &letters {
                     // Those that wait are refused, and come by themselves.
-                    drop(app.retry_dead_letter(dead.reaction.as_str(), dead.position).await);
+                    drop(app.retry_dead_letter(&dead.addressee.to_string(), dead.position).await);
                 }
                 let list = app.reactions(At::default()).await.expect("a list");
                 let notes = notes(&app).len();

@@ -61,6 +61,23 @@ pub(super) struct Limits {
     /// longer before each further one, 5 minutes at most [default: 100ms].
     #[arg(long, value_name = "TIME")]
     reaction_pause: Option<String>,
+    /// Where webhooks may send, separated by commas: hosts, `*.` and a domain, addresses,
+    /// or networks such as 10.0.0.0/8, each with `:` and a port or `:*` unless it is 80.
+    /// What is not on the public internet has to be named as an address or network
+    /// [default: nowhere].
+    #[arg(long, value_name = "TARGETS")]
+    webhook_targets: Option<String>,
+    /// How long a target may take to answer, 1ms to 1m [default: 10s].
+    #[arg(long, value_name = "TIME")]
+    webhook_timeout: Option<String>,
+    /// How often an event is sent again before it becomes a dead letter, 0 to 100
+    /// [default: 10].
+    #[arg(long, value_name = "N")]
+    webhook_retries: Option<String>,
+    /// How long it is waited before the first of these attempts, 1ms to 1h; twice as long
+    /// before each further one, 1 hour at most [default: 1s].
+    #[arg(long, value_name = "TIME")]
+    webhook_pause: Option<String>,
     /// How long ids are remembered, 1h to 720h: so long can a command be sent again
     /// [default: 24h].
     #[arg(long, value_name = "TIME")]
@@ -124,6 +141,10 @@ impl Limits {
             (key::CHAIN_DEPTH, &self.chain_depth),
             (key::REACTION_RETRIES, &self.reaction_retries),
             (key::REACTION_PAUSE, &self.reaction_pause),
+            (key::WEBHOOK_TARGETS, &self.webhook_targets),
+            (key::WEBHOOK_TIMEOUT, &self.webhook_timeout),
+            (key::WEBHOOK_RETRIES, &self.webhook_retries),
+            (key::WEBHOOK_PAUSE, &self.webhook_pause),
             (key::INBOX_BYTES_MAX, &self.inbox_bytes_max),
             (key::WINDOW, &self.window),
             (key::HELD_BYTES_MAX, &self.held_bytes_max),

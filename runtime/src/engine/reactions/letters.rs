@@ -1,15 +1,16 @@
-//! What a reaction has left behind, as far as it decides what comes next.
+//! What a reaction or a webhook has left behind, as far as it decides what comes next.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
 use crate::lane::reactions::{LetterState, letters, letters_in, letters_of};
 use crate::state::State;
-use crate::value::{Position, Sequence, StoredEvent};
+use crate::value::{Position, Sequence};
 
-/// The letters of one reaction.
+/// The letters of one of them.
 #[derive(Debug, Default)]
-pub(super) struct Letters {
+pub(in crate::engine) struct Letters {
     /// The state they were read from; none before.
     as_of: Option<Sequence>,
     subjects: BTreeSet<Arc<str>>,
@@ -19,13 +20,17 @@ pub(super) struct Letters {
 }
 
 impl Letters {
-    /// Reads them again if they have changed.
-    pub(super) fn refresh(&mut self, state: &State, reaction: &str) {
-        let range = letters_of(reaction);
+    /// Reads them again if they have changed, and says whether they have.
+    pub(in crate::engine) fn refresh(
+        &mut self,
+        state: &State,
+        addressee: &impl fmt::Display,
+    ) -> bool {
+        let range = letters_of(addressee);
         let table = state.table(letters().as_str());
         let is_known = |as_of| table.is_none_or(|table| !table.changed_since(&range, as_of));
         if self.as_of.is_some_and(is_known) {
-            return;
+            return false;
         }
         *self = Self { as_of: Some(state.sequence()), ..Self::default() };
         let mut dead = BTreeSet::new();
@@ -45,16 +50,17 @@ impl Letters {
             }
             self.subjects.extend(subject);
         }
+        true
     }
 
     /// Has them read again.
-    pub(super) fn forget(&mut self) {
+    pub(in crate::engine) fn forget(&mut self) {
         self.as_of = None;
     }
 
     /// Notes one that is about to be.
-    pub(super) fn add(&mut self, event: &StoredEvent, state: LetterState) {
-        if let Some(subject) = &event.subject {
+    pub(in crate::engine) fn add(&mut self, subject: Option<&Arc<str>>, state: LetterState) {
+        if let Some(subject) = subject {
             self.subjects.insert(Arc::clone(subject));
         }
         match state {
@@ -64,23 +70,23 @@ impl Letters {
     }
 
     /// Whether events about a subject have to wait.
-    pub(super) fn blocks(&self, subject: &str) -> bool {
+    pub(in crate::engine) fn blocks(&self, subject: &str) -> bool {
         self.subjects.contains(subject)
     }
 
     /// Those that are to be tried, in order: each as soon as the one before it about the
     /// same subject is handled.
-    pub(super) fn ready(&self) -> &[Position] {
+    pub(in crate::engine) fn ready(&self) -> &[Position] {
         &self.ready
     }
 
     /// How many wait behind others.
-    pub(super) fn waiting(&self) -> usize {
+    pub(in crate::engine) fn waiting(&self) -> usize {
         self.waiting
     }
 
     /// How many could not be handled.
-    pub(super) fn dead(&self) -> usize {
+    pub(in crate::engine) fn dead(&self) -> usize {
         self.dead
     }
 }

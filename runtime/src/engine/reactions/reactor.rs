@@ -42,9 +42,9 @@ const BUSY_WAIT: Duration = Duration::from_millis(50);
 /// How long to wait when the app has as many timers as it may have.
 const FULL_WAIT: Duration = Duration::from_secs(1);
 /// Letters of one reaction that wait behind others; beyond it the reaction stops.
-pub(super) const WAITING_MAX: usize = 1_000;
+pub(in crate::engine) const WAITING_MAX: usize = 1_000;
 /// Dead letters of one reaction; beyond it the reaction stops.
-pub(super) const DEAD_MAX: usize = 10_000;
+pub(in crate::engine) const DEAD_MAX: usize = 10_000;
 
 /// Whether a letter is one no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,7 +147,7 @@ impl Reactor {
             // Another version may be on other events.
             *course = Course { hash: Some(deployed.hash()), ..Course::default() };
         }
-        course.letters.refresh(&snapshot.state, name.as_str());
+        course.letters.refresh(&snapshot.state, name);
         course.trouble = None;
         // Before handlers run: what they come to would not be taken.
         if self.lane.has_room().is_err() || self.gates.room.check().is_err() {
@@ -233,7 +233,7 @@ impl Reactor {
             }
             let now_ms = self.clock.wall_ms();
             step.wait(at.name, event, now_ms);
-            course.letters.add(event, LetterState::Waiting);
+            course.letters.add(event.subject.as_ref(), LetterState::Waiting);
             return Ok(());
         }
         let Err(failed) = self.attempt(at, course, step, event)? else {
@@ -365,7 +365,7 @@ impl Reactor {
         let (code, message) = failed.said();
         tracing::warn!(%reaction, %position, %code, %message, "a dead letter");
         step.bury(at.name, event, failed, attempts, first_ms, now_ms);
-        course.letters.add(event, LetterState::Dead);
+        course.letters.add(event.subject.as_ref(), LetterState::Dead);
     }
 
     fn submit(

@@ -153,7 +153,7 @@ impl<'a> Step<'a> {
 
     /// Leaves an event behind that comes after another about its subject.
     pub(super) fn wait(&mut self, name: &Name, event: &StoredEvent, now_ms: u64) {
-        let letter = letter_of(event, LetterState::Waiting, now_ms);
+        let letter = Letter::of(event, LetterState::Waiting, now_ms);
         self.put_letter(name, event.position, &letter);
     }
 
@@ -168,7 +168,7 @@ impl<'a> Step<'a> {
         last_ms: u64,
     ) {
         let (code, message) = failed.said();
-        let letter = letter_of(event, LetterState::Dead, last_ms);
+        let letter = Letter::of(event, LetterState::Dead, last_ms);
         let letter = Letter { code, message, attempts, first_ms, ..letter };
         self.put_letter(name, event.position, &letter);
     }
@@ -256,20 +256,6 @@ fn cut(message: &Arc<str>) -> Arc<str> {
     }
     let end = message.floor_char_boundary(MESSAGE_BYTES_MAX);
     format!("{}…", message.get(..end).unwrap_or_default()).into()
-}
-
-fn letter_of(event: &StoredEvent, state: LetterState, now_ms: u64) -> Letter {
-    Letter {
-        state,
-        event_id: event.id,
-        event_type: Arc::clone(&event.event_type),
-        subject: event.subject.clone(),
-        code: "".into(),
-        message: "".into(),
-        attempts: 0,
-        first_ms: now_ms,
-        last_ms: now_ms,
-    }
 }
 
 #[cfg(test)]

@@ -12,13 +12,11 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::task::spawn_blocking;
 
 use super::super::stream::{KEEP_ALIVE, response};
 use super::shape::line;
 use crate::engine::App;
 use crate::events::{Filter, Limits, Page};
-use crate::state::Order;
 use crate::value::{History, Position, chain_of};
 
 /// What one follower may hold in memory.
@@ -90,15 +88,8 @@ impl Follower {
     }
 
     async fn page(&self) -> Result<Page, Failed> {
-        if let Some(page) = self.app.events().newest(self.next, &self.filter, LIMITS) {
-            return Ok(page);
-        }
-        let (app, filter, next) = (Arc::clone(&self.app), Arc::clone(&self.filter), self.next);
-        let read = move || app.events().page(next, Order::Ascending, &filter, LIMITS);
-        let page = match spawn_blocking(read).await {
-            Ok(page) => page.map_err(|error| Failed::Unreadable(chain_of(&error)))?,
-            Err(error) => return Err(Failed::Unreadable(error.to_string())),
-        };
+        let page = self.app.read_on(self.next, &self.filter, LIMITS).await;
+        let page = page.map_err(|error| Failed::Unreadable(chain_of(&error)))?;
         // Who is slower than events are kept has missed some, and is told so.
         match self.app.events().first() {
             first if self.next < first => Err(Failed::Gone { first }),

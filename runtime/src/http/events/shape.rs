@@ -68,6 +68,12 @@ pub(super) fn line(event: &StoredEvent) -> String {
     }
 }
 
+/// An event as the body of a message: a CloudEvent.
+pub(in crate::http) fn cloud_event(app: &App, event: &StoredEvent) -> Vec<u8> {
+    // Names, numbers and texts serialise.
+    serde_json::to_vec(&CloudJson::of(app, event)).unwrap_or_default()
+}
+
 /// An event as CloudEvents 1.0 has it. Names of attributes have letters and digits only,
 /// and numbers there end at 2^31, so larger ones are texts.
 #[derive(Debug, Serialize)]
