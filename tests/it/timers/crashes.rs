@@ -168,10 +168,14 @@ impl Life<'_> {
             }
         };
         tokio::time::timeout(PATIENCE, settled).await.expect("all fire");
-        let mut receipts = app.receipts(None, None, 100_000, 1 << 30).expect("a page").receipts;
-        // The app's own pump may have seen a timer a moment before it was cancelled: what
-        // it submits then is rejected, and of no interest here.
-        receipts.retain(|receipt| receipt.outcome.is_some());
+        // A state is published a moment before the receipts of its entries are.
+        let receipts = loop {
+            let page = app.receipts(None, None, 100_000, 1 << 30).expect("a page");
+            if page.receipts.iter().all(|receipt| receipt.outcome.is_some()) {
+                break page.receipts;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        };
         let (mut scheduled, mut fired, mut cancelled) =
             (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
         for receipt in &receipts {
