@@ -12,7 +12,7 @@ use chancery::events::{Filter, Limits};
 use chancery::receipts::Receipt;
 use chancery::state::Order;
 use chancery::value::{Position, Value};
-use chancery_tests::rig::{PATIENCE, Rig, code, name};
+use chancery_tests::rig::{PATIENCE, Rig, code, name, result};
 use chancery_tests::{block_on, guest};
 use serde_json::{Value as Json, json};
 

@@ -127,6 +127,22 @@ impl ProjectionRow {
         }
     }
 
+    /// The build that has something to do and is next to be advanced. Both are in one
+    /// row, so it is one after the other.
+    #[must_use]
+    pub fn unfinished(&self) -> Option<Which> {
+        let is_unfinished = |which: &Which| self.build(*which).is_some_and(Build::is_unfinished);
+        Which::BOTH.into_iter().find(is_unfinished)
+    }
+
+    /// Has a build that is parked go on: behind an event, or where it is.
+    pub fn go_on(&mut self, which: Which, behind: Option<Position>) {
+        if let Some(build) = self.build_mut(which) {
+            build.parked = None;
+            build.position = behind.or(build.position);
+        }
+    }
+
     /// Its builds.
     pub fn builds(&self) -> impl Iterator<Item = &Build> {
         self.live.iter().chain(&self.next)
@@ -139,11 +155,26 @@ impl Build {
     pub fn unfinished(&self) -> Option<Position> {
         self.position.filter(|_| self.parked.is_none())
     }
+
+    /// Whether there is.
+    #[must_use]
+    pub fn is_unfinished(&self) -> bool {
+        self.unfinished().is_some()
+    }
 }
 
 impl Which {
     /// Both, the live one first.
     pub const BOTH: [Self; 2] = [Self::Live, Self::Next];
+
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Next => "next",
+        }
+    }
 
     /// The table in which a build has what handlers know as `table`.
     #[must_use]
@@ -180,7 +211,7 @@ impl Projecting {
     /// Whether one of its builds is on its way.
     #[must_use]
     pub fn is_unfinished(&self) -> bool {
-        self.row.builds().any(|build| build.unfinished().is_some())
+        self.row.builds().any(Build::is_unfinished)
     }
 
     /// Whether what is read of it is not as new as the rest of the state, and how new

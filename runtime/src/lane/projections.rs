@@ -155,8 +155,9 @@ impl Shared {
         Ok(Folded { changes: fold.into_changes(), is_whole })
     }
 
-    /// Brings the builds of a projection to the end, if what is left is at hand, and
-    /// puts the next one in the place of the live one.
+    /// Brings the build that was advanced to the end, if what is left is at hand; the next
+    /// one is put in the place of the live one. Of the other build nothing is done: what
+    /// was prepared may be rows of the very tables that would be exchanged.
     fn complete(
         &self,
         executor: &mut Executor,
@@ -166,29 +167,27 @@ impl Shared {
         outcome: &mut Outcome,
     ) -> Result<(), Stop> {
         let (name, mut head) = (&projecting.name, base.clone());
+        let Some(which) = projecting.row.unfinished() else { return Ok(()) };
         let step = step_of(&head, entry.sequence, entry.time_ms, outcome);
         head.apply(step.unwrap_or(head.step()), &outcome.changes);
         let row = read_projection(&head, name).map_err(|error| Stop(chain_of(&error)))?;
         let Some(mut row) = row else { return Ok(()) };
         let before = row.clone();
-        for which in Which::BOTH {
-            let unfinished = row.build(which).and_then(Build::unfinished);
-            let Some(after) = unfinished else { continue };
-            let Some(tail) = executor.tail.between(after, head.position()) else { continue };
-            let tail: Vec<_> = tail.cloned().collect();
-            let within = Some(TAIL_TIME_MAX);
-            let folded =
-                self.fold(executor, projecting, which, &head, &mut row, entry, &tail, within);
-            let Folded { changes, is_whole } = folded?;
-            if !is_whole {
-                outcome.changes.join(changes);
-            } else if which == Which::Live {
-                outcome.changes.join(changes);
-                row.live.iter_mut().for_each(|live| live.position = None);
-            } else {
-                swap(projecting, changes, &mut row, &mut outcome.changes);
-                tracing::info!(app = %self.app, projection = %name, "built");
-            }
+        let unfinished = row.build(which).and_then(Build::unfinished);
+        let Some(after) = unfinished else { return Ok(()) };
+        let Some(tail) = executor.tail.between(after, head.position()) else { return Ok(()) };
+        let tail: Vec<_> = tail.cloned().collect();
+        let within = Some(TAIL_TIME_MAX);
+        let folded = self.fold(executor, projecting, which, &head, &mut row, entry, &tail, within);
+        let Folded { changes, is_whole } = folded?;
+        if !is_whole {
+            outcome.changes.join(changes);
+        } else if which == Which::Live {
+            outcome.changes.join(changes);
+            row.live.iter_mut().for_each(|live| live.position = None);
+        } else {
+            swap(projecting, changes, &mut row, &mut outcome.changes);
+            tracing::info!(app = %self.app, projection = %name, "built");
         }
         match row == before {
             true => Ok(()),
@@ -213,19 +212,26 @@ impl Shared {
         let module = Some((row.module.clone(), catalog.module(row.module.as_str())));
         let module = module.and_then(|(name, deployed)| Some((name, deployed?.hash())));
         let mut transaction = self.transaction(base, entry, Arc::new(BTreeSet::new()));
+        let mut done = nothing();
         match what {
             Steer::Resume | Steer::Skip => {
-                if row.builds().all(|build| build.parked.is_none()) {
+                // One that is being built is what an operator looks at: it is first.
+                let parked = Which::BOTH.into_iter().rev().filter_map(|which| {
+                    Some((which, row.build(which)?.parked.as_ref()?.position))
+                });
+                let parked: Vec<_> = parked.collect();
+                let Some((first, at)) = parked.first().copied() else {
                     let message = format!(
                         "projection `{name}` is not parked: there is nothing to resume or skip"
                     );
                     return Ok(Executed::rejected(module, failure("not-parked", message, None)));
-                }
-                for build in row.live.iter_mut().chain(&mut row.next) {
-                    let parked = build.parked.take();
-                    if let Some(parked) = parked.filter(|_| what == Steer::Skip) {
-                        build.position = Some(Position(parked.position));
-                    }
+                };
+                if what == Steer::Skip {
+                    // They may be parked at two events, and only one is to be left out.
+                    row.go_on(first, Some(Position(at)));
+                    done = skipped(first, at);
+                } else {
+                    parked.into_iter().for_each(|(which, _)| row.go_on(which, None));
                 }
             }
             Steer::Rebuild => {
@@ -243,7 +249,7 @@ impl Shared {
         stage_row(&mut transaction, name, &row)?;
         Ok(Executed {
             module,
-            verdict: Verdict::Succeeded(Value::Json("null".into())),
+            verdict: Verdict::Succeeded(done),
             staged: transaction.finish(),
             elapsed: Duration::ZERO,
         })
@@ -322,6 +328,16 @@ fn drop_next(transaction: &mut Transaction, projecting: &Projecting) {
     for table in projecting.tables(Which::Next).iter().flat_map(|tables| tables.iter()) {
         transaction.drop_table(&Which::Next.place(table));
     }
+}
+
+fn nothing() -> Value {
+    Value::Json("null".into())
+}
+
+/// What is said of an event that was left out of a build.
+fn skipped(which: Which, position: u64) -> Value {
+    let build = which.as_str();
+    Value::Json(format!(r#"{{"build":"{build}","skipped":{position}}}"#).into())
 }
 
 /// A build that has nothing yet; none if the module does not declare the projection.

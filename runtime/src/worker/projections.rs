@@ -47,10 +47,7 @@ impl Duty for Projections {
         let snapshot = turn.lane().snapshots().current();
         let mut next = Next::Idle;
         for projecting in snapshot.catalog.projecting() {
-            // Both are in one row: one after the other.
-            let unfinished =
-                |which: &Which| projecting.row.build(*which).and_then(Build::unfinished).is_some();
-            if let Some(which) = Which::BOTH.into_iter().find(unfinished)
+            if let Some(which) = projecting.row.unfinished()
                 && !turn.is_over()
             {
                 next = next.or(self.step(turn, &snapshot, projecting, which));
