@@ -147,7 +147,7 @@ fn the_command_knows_what_led_to_it() {
 fn a_depth_that_the_server_did_not_write_counts_nowhere() {
     block_on(async {
         let bench = Bench::start().await;
-        let input = json!({ "type": "thing.done" });
+        let input = json!({ "type": "thing.done", "data": 1 });
         let mut request = bench.rig.request(id_at(WALL_MS), "emit", &input);
         request.metadata = r#"{"depth":63}"#.into();
         let emitted = bench.rig.done(&bench.rig.app.submit(request).expect("a place")).await;
