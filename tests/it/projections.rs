@@ -3,6 +3,7 @@
 mod building;
 mod misbehaving;
 mod over_http;
+mod releasing;
 
 use std::collections::BTreeMap;
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::rows::{read, table_names, to_json};
+use super::rows::{read, read_tables, table_names, to_json};
 use super::{Catalog, Deployed, Error, ModuleRow};
 use crate::modules::Modules;
 use crate::state::State;
@@ -226,13 +226,23 @@ impl Projecting {
 }
 
 impl Catalog {
-    /// What the projections of a state are, everything else being as it was.
+    /// What the projections of a state are and whose its tables, all modules being as
+    /// they were.
     ///
     /// # Errors
     /// [`Error`]: the app cannot run until it is mended.
     pub fn with_projections(&self, state: &State, modules: &Modules) -> Result<Self, Error> {
         let projecting = read_projecting(state, modules, &self.modules, &self.projecting)?;
-        Ok(Self { projecting, ..self.clone() })
+        Ok(Self { projecting, tables: read_tables(state)?, ..self.clone() })
+    }
+
+    /// The projection whose live build writes a table, if one does.
+    #[must_use]
+    pub fn writing(&self, table: &Name) -> Option<&Arc<Projecting>> {
+        let writes = |it: &&Arc<Projecting>| {
+            it.tables(Which::Live).is_some_and(|tables| tables.contains(table))
+        };
+        self.projecting.values().find(writes)
     }
 
     /// All projections that have builds, by name.

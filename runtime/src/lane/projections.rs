@@ -10,10 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Shared;
+use super::deploy::orphan;
 use super::execute::{Executed, Stop, failure};
 use super::executor::Executor;
 use crate::catalog::{
-    Build, Catalog, Deployed, Projecting, ProjectionRow, Which, projection_key, read_projection,
+    Build, Catalog, Deployed, Projecting, ProjectionRow, TableRow, Which, projection_key, read_projection,
     table_names,
 };
 use crate::events;
@@ -58,7 +59,7 @@ impl Shared {
                     && let Some(projecting) = catalog.projecting_of(name)
                     && matches!(outcome.verdict, Verdict::Succeeded(_))
                 {
-                    self.complete(executor, base, projecting, entry, outcome)?;
+                    self.complete(executor, base, catalog, projecting, entry, outcome)?;
                 }
             }
             // What the entry did to modules and projections counts already.
@@ -162,6 +163,7 @@ impl Shared {
         &self,
         executor: &mut Executor,
         base: &State,
+        catalog: &Catalog,
         projecting: &Projecting,
         entry: &Entry,
         outcome: &mut Outcome,
@@ -187,6 +189,7 @@ impl Shared {
             row.live.iter_mut().for_each(|live| live.position = None);
         } else {
             swap(projecting, changes, &mut row, &mut outcome.changes);
+            release(catalog, projecting, entry, &mut outcome.changes)?;
             tracing::info!(app = %self.app, projection = %name, "built");
         }
         match row == before {
@@ -365,6 +368,29 @@ fn swap(
     row.live.iter_mut().for_each(|live| live.position = None);
 }
 
+/// Lets go of the tables that only the build wrote which was live until now: nobody
+/// declares them, and they were not free while it went on writing them.
+fn release(
+    catalog: &Catalog,
+    projecting: &Projecting,
+    entry: &Entry,
+    changes: &mut ChangeSet,
+) -> Result<(), Stop> {
+    let module = &projecting.row.module;
+    let declares =
+        |table: &Name| catalog.module(module.as_str()).is_some_and(|it| it.tables.contains(table));
+    let owns = |table: &Name| {
+        catalog.tables().get(table).and_then(TableRow::owner) == Some(module.as_str())
+    };
+    let before = projecting.tables(Which::Live);
+    for table in before.iter().flat_map(|tables| tables.iter()) {
+        if owns(table) && !declares(table) {
+            put_system(changes, table_names::tables(), table, orphan(module, entry).to_value())?;
+        }
+    }
+    Ok(())
+}
+
 /// After an entry that is no command but emitted events, such as a deployment whose
 /// `on_deploy` command did: what kept up goes on from before them, beside the lane.
 fn fall_behind(base: &State, entry: &Entry, outcome: &mut Outcome) -> Result<(), Stop> {
@@ -391,8 +417,12 @@ fn stage_row(transaction: &mut Transaction, name: &Name, row: &ProjectionRow) ->
 }
 
 fn put_row(changes: &mut ChangeSet, name: &Name, row: &ProjectionRow) -> Result<(), Stop> {
-    let key = projection_key(name).map_err(|error| Stop(error.to_string()))?;
-    let (table, lifecycle) = (table_names::projections(), Lifecycle::Kept);
-    changes.add(TableChanges { table, lifecycle, rows: vec![(key, Some(row.to_value()))] });
+    put_system(changes, table_names::projections(), name, row.to_value())
+}
+
+fn put_system(changes: &mut ChangeSet, table: Name, key: &Name, row: Value) -> Result<(), Stop> {
+    let key = projection_key(key).map_err(|error| Stop(error.to_string()))?;
+    let lifecycle = Lifecycle::Kept;
+    changes.add(TableChanges { table, lifecycle, rows: vec![(key, Some(row))] });
     Ok(())
 }
