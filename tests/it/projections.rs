@@ -1,11 +1,13 @@
 //! Projections: tables that follow from events, whenever and however they are built.
 
 mod building;
+mod gone;
 mod misbehaving;
 mod over_http;
 mod releasing;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chancery::catalog::Which;
 use chancery::engine::{Deployment, ProjectionInfo, Standing, Upload};

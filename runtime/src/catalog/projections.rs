@@ -44,6 +44,9 @@ pub struct Build {
     pub version: u32,
     /// The module that makes it.
     pub hash: Hash,
+    /// The first event that it was given, or would have been: 1, unless older ones were
+    /// not kept any more when it was begun.
+    pub from: Position,
     /// The last event that is in it; none if it keeps up with every command.
     pub position: Option<Position>,
     /// Why it goes no further.
@@ -53,9 +56,9 @@ pub struct Build {
 /// Why a build goes no further.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parked {
-    /// The event that it could not take.
+    /// The event that it could not take; the last of them if they are not kept any more.
     pub position: u64,
-    /// The entry that emitted the event.
+    /// The entry that emitted the event; 0 if that is not kept any more.
     pub sequence: u64,
     /// When it was parked, in milliseconds since 1970, as entries count it.
     pub time_ms: u64,
@@ -76,6 +79,7 @@ struct RowJson {
 struct BuildJson {
     version: u32,
     hash: String,
+    from: u64,
     position: Option<u64>,
     parked: Option<Parked>,
 }
@@ -100,6 +104,7 @@ impl ProjectionRow {
         let build = |build: &Build| BuildJson {
             version: build.version,
             hash: build.hash.to_string(),
+            from: build.from.0,
             position: build.position.map(|position| position.0),
             parked: build.parked.clone(),
         };
@@ -135,11 +140,10 @@ impl ProjectionRow {
         Which::BOTH.into_iter().find(is_unfinished)
     }
 
-    /// Has a build that is parked go on: behind an event, or where it is.
-    pub fn go_on(&mut self, which: Which, behind: Option<Position>) {
+    /// Notes how far a build has come, and why it goes no further if it does not.
+    pub fn go_to(&mut self, which: Which, position: Position, parked: Option<Parked>) {
         if let Some(build) = self.build_mut(which) {
-            build.parked = None;
-            build.position = behind.or(build.position);
+            (build.position, build.parked) = (Some(position), parked);
         }
     }
 
@@ -299,8 +303,9 @@ fn read_rows(state: &State, prefix: &str) -> Result<Vec<(Name, ProjectionRow)>, 
 }
 
 fn parse(build: BuildJson) -> Result<Build, Invalid> {
-    let BuildJson { version, hash, position, parked } = build;
-    Ok(Build { version, hash: hash.parse()?, position: position.map(Position), parked })
+    let BuildJson { version, hash, from, position, parked } = build;
+    let (hash, from, position) = (hash.parse()?, Position(from), position.map(Position));
+    Ok(Build { version, hash, from, position, parked })
 }
 
 /// The projections of a state. Code that `before` has already is taken from there.

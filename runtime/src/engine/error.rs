@@ -231,6 +231,20 @@ pub enum Error {
         /// The first that is kept.
         first: Position,
     },
+    /// A projection whose tables have more in them than could be built.
+    #[error(
+        "events before {first} are not kept any more, and the tables of projection `{name}` have \
+         seen those from {from} on: built anew, they would lack what follows from them; they stay \
+         as they are, and a new version of it would be built from {first} on"
+    )]
+    RebuildGone {
+        /// Which projection.
+        name: Name,
+        /// The first event that its tables have seen.
+        from: Position,
+        /// The first that is kept.
+        first: Position,
+    },
     /// A past state that cannot be had.
     #[error("{0}")]
     Unavailable(snapshot::Unavailable),

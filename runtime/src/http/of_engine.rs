@@ -69,7 +69,9 @@ impl From<Error> for Problem {
             }
             Error::TooManyConsumers { .. } => Self::new(code::TOO_MANY_CONSUMERS, detail),
             Error::UnknownTrace { .. } => Self::new(code::UNKNOWN_TRACE, detail),
-            Error::EventsGone { first, .. } | Error::ConsumerMissed { first, .. } => {
+            Error::EventsGone { first, .. }
+            | Error::ConsumerMissed { first, .. }
+            | Error::RebuildGone { first, .. } => {
                 Self::new(code::EVENTS_GONE, detail).with("first", first.0)
             }
             Error::Unavailable(Unavailable::Gone { oldest, .. }) => {

@@ -125,10 +125,7 @@ impl Shared {
         };
         let (started, mut is_whole) = (self.clock.elapsed(), true);
         let stop_before = |row: &mut ProjectionRow, event: &StoredEvent, why| {
-            if let Some(build) = row.build_mut(which) {
-                build.position = Some(Position(event.position.0.saturating_sub(1)));
-                build.parked = why;
-            }
+            row.go_to(which, Position(event.position.0.saturating_sub(1)), why);
         };
         for event in events {
             if !fold.is_on(&event.event_type) {
@@ -218,12 +215,11 @@ impl Shared {
         let mut done = nothing();
         match what {
             Steer::Resume | Steer::Skip => {
-                // One that is being built is what an operator looks at: it is first.
-                let parked = Which::BOTH.into_iter().rev().filter_map(|which| {
-                    Some((which, row.build(which)?.parked.as_ref()?.position))
+                // One that is being built is what somebody works at: it is first.
+                let mut parked = Which::BOTH.into_iter().rev().filter_map(|which| {
+                    Some((which, projecting.row.build(which)?.parked.as_ref()?.position))
                 });
-                let parked: Vec<_> = parked.collect();
-                let Some((first, at)) = parked.first().copied() else {
+                let Some((which, at)) = parked.next() else {
                     let message = format!(
                         "projection `{name}` is not parked: there is nothing to resume or skip"
                     );
@@ -231,10 +227,10 @@ impl Shared {
                 };
                 if what == Steer::Skip {
                     // They may be parked at two events, and only one is to be left out.
-                    row.go_on(first, Some(Position(at)));
-                    done = skipped(first, at);
+                    row.go_to(which, Position(at), None);
+                    done = skipped(which, at);
                 } else {
-                    parked.into_iter().for_each(|(which, _)| row.go_on(which, None));
+                    row.live.iter_mut().chain(&mut row.next).for_each(|build| build.parked = None);
                 }
             }
             Steer::Rebuild => {
@@ -346,7 +342,8 @@ fn skipped(which: Which, position: u64) -> Value {
 /// A build that has nothing yet; none if the module does not declare the projection.
 fn begin(deployed: &Deployed, name: &Name) -> Option<Build> {
     let version = deployed.manifest().projections.get(name)?.version;
-    Some(Build { version, hash: deployed.hash(), position: Some(Position(0)), parked: None })
+    let (hash, from, position) = (deployed.hash(), Position(1), Some(Position(0)));
+    Some(Build { version, hash, from, position, parked: None })
 }
 
 /// Puts the tables of the next build where the live one's are.

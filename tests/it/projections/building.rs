@@ -1,6 +1,5 @@
 //! Tables that are built from events that are there already, while commands go on.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chancery::checkpoint::AtOnce;

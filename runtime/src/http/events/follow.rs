@@ -2,7 +2,8 @@
 //!
 //! A follower is a position. Nothing is read for it before its client has taken what
 //! was read last, so one that is slow costs a page of memory, and none can miss an
-//! event. Names of the server's own begin with `$`, which no type of event does.
+//! event unawares: if those it has not taken yet are not kept any more, its stream ends
+//! with `$failed`. Names of the server's own begin with `$`, which no type of event does.
 
 use std::convert::Infallible;
 use std::fmt::Write;
@@ -15,11 +16,12 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName};
+use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_blocking;
 
 use super::super::answer::CHANCERY_HISTORY;
-use super::super::code;
+use super::super::code::{self, Code};
 use super::super::problem::Problem;
 use super::shape::line;
 use crate::engine::App;
@@ -71,6 +73,14 @@ pub(super) struct Follower {
     _place: OwnedSemaphorePermit,
 }
 
+/// Why there is nothing more to come.
+struct Failed {
+    code: Code,
+    detail: String,
+    /// The first event that is kept, if it is not the one that was to come.
+    first: Option<u64>,
+}
+
 impl Follower {
     pub(super) fn new(
         app: Arc<App>,
@@ -97,11 +107,9 @@ impl Follower {
                             return Some(self.frames(&page));
                         }
                     }
-                    Err(reason) => {
-                        tracing::error!(app = %self.app.name(), reason, "events cannot be read");
+                    Err(Failed { code, detail, first }) => {
                         self.is_over = true;
-                        let data =
-                            r#"{"detail":"events cannot be read; the server's log says more"}"#;
+                        let data = json!({ "code": code.code, "detail": detail, "first": first });
                         return Some(format!("event: $failed\ndata: {data}\n\n"));
                     }
                 }
@@ -121,16 +129,26 @@ impl Follower {
         }
     }
 
-    async fn page(&self) -> Result<Page, String> {
+    async fn page(&self) -> Result<Page, Failed> {
         if let Some(page) = self.app.events().newest(self.next, &self.filter, LIMITS) {
             return Ok(page);
         }
         let (app, filter, next) = (Arc::clone(&self.app), Arc::clone(&self.filter), self.next);
         let read = move || app.events().page(next, Order::Ascending, &filter, LIMITS);
-        match spawn_blocking(read).await {
+        let page = match spawn_blocking(read).await {
             Ok(page) => page.map_err(|error| chain_of(&error)),
             Err(error) => Err(error.to_string()),
+        };
+        // Afterwards: what it was read from may have been removed meanwhile.
+        if let Err(gone) = self.app.check_after(self.before()) {
+            let (code, detail) = (code::EVENTS_GONE, gone.to_string());
+            return Err(Failed { code, detail, first: Some(self.app.events().first().0) });
         }
+        page.map_err(|reason| {
+            tracing::error!(app = %self.app.name(), reason, "events cannot be read");
+            let detail = "events cannot be read; the server's log says more".to_owned();
+            Failed { code: code::INTERNAL, detail, first: None }
+        })
     }
 
     fn frames(&self, page: &Page) -> String {
