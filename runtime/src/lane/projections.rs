@@ -14,8 +14,8 @@ use super::deploy::orphan;
 use super::execute::{Executed, Stop, failure};
 use super::executor::Executor;
 use crate::catalog::{
-    Build, Catalog, Deployed, Projecting, ProjectionRow, TableRow, Which, projection_key, read_projection,
-    table_names,
+    Build, Catalog, Deployed, Projecting, ProjectionRow, TableRow, Which, projection_key,
+    read_projection, table_names,
 };
 use crate::events;
 use crate::projection::{Fold, Unfolded, parked};
@@ -30,6 +30,14 @@ use crate::value::{
 /// How long the lane folds what is left of a build before it takes the next entry. What
 /// is left then is for the worker again.
 const TAIL_TIME_MAX: Duration = Duration::from_millis(20);
+
+/// How much the lane still folds for one entry, while others wait.
+struct Allowance {
+    /// Until when, as the clock counts elapsed time.
+    until: Duration,
+    /// Bytes of rows.
+    bytes: usize,
+}
 
 /// What some events did to a build.
 struct Folded {
@@ -73,7 +81,8 @@ impl Shared {
         Ok(())
     }
 
-    /// Folds the events of a command into every live build that keeps up.
+    /// Folds the events of a command into every live build that keeps up, as far as it is
+    /// allowed to take time and room; the worker does what is left.
     fn keep_up(
         &self,
         executor: &mut Executor,
@@ -86,6 +95,8 @@ impl Shared {
             return Ok(());
         }
         let events = events::stored(entry, outcome);
+        // For all of them together: whoever comes when it is used up is left behind.
+        let mut allowance = self.allowance(self.settings.fold_time_max);
         for projecting in catalog.projecting() {
             let keeps_up = projecting.row.live.as_ref().is_some_and(|it| it.position.is_none());
             let declared = projecting.declared(Which::Live).filter(|_| keeps_up);
@@ -96,8 +107,9 @@ impl Shared {
                 continue;
             }
             let mut row = projecting.row.clone();
+            let (live, allowance) = (Which::Live, &mut allowance);
             let folded =
-                self.fold(executor, projecting, Which::Live, base, &mut row, entry, &events, None);
+                self.fold(executor, projecting, live, base, &mut row, entry, &events, allowance);
             outcome.changes.join(folded?.changes);
             if row != projecting.row {
                 put_row(&mut outcome.changes, &projecting.name, &row)?;
@@ -106,8 +118,14 @@ impl Shared {
         Ok(())
     }
 
+    fn allowance(&self, time: Duration) -> Allowance {
+        let until = self.clock.elapsed().saturating_add(time);
+        Allowance { until, bytes: self.settings.fold_bytes_max }
+    }
+
     /// Folds events into a build. If it cannot take one it is parked there, in its row;
-    /// if time is short, its row says how far it came.
+    /// if the allowance is used up, its row says how far it came. Before each event that
+    /// is looked at, so one event more than that may be folded.
     #[expect(clippy::too_many_arguments, reason = "what is folded, into what, and for whom")]
     fn fold<'a>(
         &self,
@@ -118,12 +136,12 @@ impl Shared {
         row: &mut ProjectionRow,
         entry: &Entry,
         events: impl IntoIterator<Item = &'a Arc<StoredEvent>>,
-        within: Option<Duration>,
+        allowance: &mut Allowance,
     ) -> Result<Folded, Stop> {
         let Some(mut fold) = Fold::new(projecting, which, base, self.settings.transaction) else {
             return Ok(Folded { changes: ChangeSet::default(), is_whole: false });
         };
-        let (started, mut is_whole) = (self.clock.elapsed(), true);
+        let mut is_whole = true;
         let stop_before = |row: &mut ProjectionRow, event: &StoredEvent, why| {
             row.go_to(which, Position(event.position.0.saturating_sub(1)), why);
         };
@@ -131,8 +149,9 @@ impl Shared {
             if !fold.is_on(&event.event_type) {
                 continue;
             }
-            let spent = self.clock.elapsed().saturating_sub(started);
-            if within.is_some_and(|within| spent > within) {
+            if self.clock.elapsed() > allowance.until || fold.bytes() >= allowance.bytes {
+                let (app, name, position) = (&self.app, &projecting.name, event.position);
+                tracing::debug!(%app, projection = %name, %position, "left for the worker");
                 stop_before(row, event, None);
                 is_whole = false;
                 break;
@@ -150,6 +169,7 @@ impl Shared {
                 }
             }
         }
+        allowance.bytes = allowance.bytes.saturating_sub(fold.bytes());
         Ok(Folded { changes: fold.into_changes(), is_whole })
     }
 
@@ -176,8 +196,8 @@ impl Shared {
         let Some(after) = unfinished else { return Ok(()) };
         let Some(tail) = executor.tail.between(after, head.position()) else { return Ok(()) };
         let tail: Vec<_> = tail.cloned().collect();
-        let within = Some(TAIL_TIME_MAX);
-        let folded = self.fold(executor, projecting, which, &head, &mut row, entry, &tail, within);
+        let left = &mut self.allowance(TAIL_TIME_MAX);
+        let folded = self.fold(executor, projecting, which, &head, &mut row, entry, &tail, left);
         let Folded { changes, is_whole } = folded?;
         if !is_whole {
             outcome.changes.join(changes);
