@@ -311,12 +311,14 @@ fn i5_a_build_goes_on_after_a_log_that_failed() {
             until(&rig, "live", is_live).await;
             failed += disk.failed().len();
             disk.heal();
+            // Events are read from the log, which may just be opened again.
+            while rig.app.lane().health() != Health::Running {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+            until(&rig, "live", is_live).await;
             assert_eq!(rows(&rig).await, expected(&rig, 1));
         }
         assert!(failed > 0, "no step failed");
-        while rig.app.lane().health() != Health::Running {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
         note(&rig, "afterwards", 1).await;
         assert_eq!(rows(&rig).await, expected(&rig, 1));
     });
