@@ -132,12 +132,23 @@ impl ProjectionRow {
         }
     }
 
-    /// The build that has something to do and is next to be advanced. Both are in one
-    /// row, so it is one after the other.
+    /// The build that is to be advanced after one was: both are in one row, so it is one
+    /// after the other, and neither waits for one that never comes to the end.
     #[must_use]
-    pub fn unfinished(&self) -> Option<Which> {
+    pub fn unfinished(&self, after: Which) -> Option<Which> {
         let is_unfinished = |which: &Which| self.build(*which).is_some_and(Build::is_unfinished);
-        Which::BOTH.into_iter().find(is_unfinished)
+        [after.other(), after].into_iter().find(is_unfinished)
+    }
+
+    /// The build that was advanced since a row before; if neither was, because there was
+    /// nothing to fold, one that has still to be completed.
+    #[must_use]
+    pub fn advanced_since(&self, before: &Self) -> Which {
+        let is_next = match (self.live == before.live, self.next == before.next) {
+            (true, true) => self.next.as_ref().is_some_and(Build::is_unfinished),
+            (is_same, _) => is_same,
+        };
+        if is_next { Which::Next } else { Which::Live }
     }
 
     /// Notes how far a build has come, and why it goes no further if it does not.
@@ -170,6 +181,15 @@ impl Build {
 impl Which {
     /// Both, the live one first.
     pub const BOTH: [Self; 2] = [Self::Live, Self::Next];
+
+    /// The other one.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Live => Self::Next,
+            Self::Next => Self::Live,
+        }
+    }
 
     /// The word for it.
     #[must_use]

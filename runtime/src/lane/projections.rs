@@ -186,12 +186,12 @@ impl Shared {
         outcome: &mut Outcome,
     ) -> Result<(), Stop> {
         let (name, mut head) = (&projecting.name, base.clone());
-        let Some(which) = projecting.row.unfinished() else { return Ok(()) };
         let step = step_of(&head, entry.sequence, entry.time_ms, outcome);
         head.apply(step.unwrap_or(head.step()), &outcome.changes);
         let row = read_projection(&head, name).map_err(|error| Stop(chain_of(&error)))?;
         let Some(mut row) = row else { return Ok(()) };
         let before = row.clone();
+        let which = row.advanced_since(&projecting.row);
         let unfinished = row.build(which).and_then(Build::unfinished);
         let Some(after) = unfinished else { return Ok(()) };
         let Some(tail) = executor.tail.between(after, head.position()) else { return Ok(()) };

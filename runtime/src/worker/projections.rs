@@ -5,6 +5,7 @@
 //! with the rows it came to and the position in one change set. When little is left,
 //! the lane does the rest ([`lane`](crate::lane)).
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -17,7 +18,7 @@ use crate::projection::{Fold, Instances, Unfolded, missed, parked};
 use crate::record::Act;
 use crate::snapshot::Snapshot;
 use crate::state::Order;
-use crate::value::{ChangeSet, Hash, Lifecycle, Position, TableChanges, chain_of};
+use crate::value::{ChangeSet, Hash, Lifecycle, Name, Position, TableChanges, chain_of};
 
 /// Events of one step. Each step is an entry, and commands wait while it is applied.
 const STEP_EVENTS: usize = 1_000;
@@ -36,6 +37,8 @@ const FAILED_WAIT: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct Projections {
     instances: Instances,
+    /// Which build of a projection was advanced last.
+    advanced: HashMap<Name, Which>,
 }
 
 impl Duty for Projections {
@@ -47,14 +50,17 @@ impl Duty for Projections {
         let snapshot = turn.lane().snapshots().current();
         let mut next = Next::Idle;
         for projecting in snapshot.catalog.projecting() {
-            if let Some(which) = projecting.row.unfinished()
+            let last = self.advanced.get(&projecting.name).copied().unwrap_or(Which::Next);
+            if let Some(which) = projecting.row.unfinished(last)
                 && !turn.is_over()
             {
+                self.advanced.insert(projecting.name.clone(), which);
                 next = next.or(self.step(turn, &snapshot, projecting, which));
             }
         }
         if next == Next::Idle {
             self.instances.clear();
+            self.advanced.clear();
         }
         next
     }
