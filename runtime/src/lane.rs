@@ -97,6 +97,13 @@ pub struct Settings {
     pub reopen_after: Duration,
     /// What one command may stage.
     pub transaction: transaction::Limits,
+    /// How long the events of one command are folded into projections in the lane, where
+    /// commands wait; one more event may be begun within it. What is left then is folded
+    /// beside the lane, and the tables say that they are behind.
+    pub fold_time_max: Duration,
+    /// How many bytes of rows that may come to, for all projections together: they are in
+    /// the command's outcome, in one record. At most one event's more.
+    pub fold_bytes_max: usize,
     /// How many commands may follow from one another, each at the heels of the one
     /// before: beyond it something feeds itself.
     pub chain_depth_max: u32,
@@ -108,7 +115,8 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// 4,096 entries or 64 MiB in the inbox, 64 MiB unsynced, a window of 24 h.
+    /// 4,096 entries or 64 MiB in the inbox, 64 MiB unsynced, a window of 24 h; a second
+    /// and 64 MiB for the projections of a command.
     /// The linger is a fraction of what a sync takes on a good disk.
     fn default() -> Self {
         Self {
@@ -121,6 +129,10 @@ impl Default for Settings {
             idle_after: Duration::from_secs(10),
             reopen_after: Duration::from_secs(1),
             transaction: transaction::Limits::default(),
+            // Nobody waits longer than for a slow command, whose deadline is five.
+            fold_time_max: Duration::from_secs(1),
+            // As much as may wait for the disk.
+            fold_bytes_max: 64 << 20,
             // No process that people have thought of takes as many steps at once.
             chain_depth_max: 64,
             held: Budget::default(),

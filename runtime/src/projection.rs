@@ -193,6 +193,18 @@ pub fn parked(event: &StoredEvent, time_ms: u64, failure: &Failure) -> Parked {
     }
 }
 
+/// What to note of a build that has come to some event, and the next one that is kept is
+/// not the one after it. Skipping goes on with that.
+#[must_use]
+pub fn missed(after: Position, first: Position, time_ms: u64) -> Parked {
+    let (missing, last) = (after.0 + 1, first.0.saturating_sub(1));
+    let message = format!(
+        "events {missing} to {last} are not kept any more, and it has not seen them; \
+         skip goes on with event {first}, without them"
+    );
+    Parked { position: last, sequence: 0, time_ms, code: "events-gone".to_owned(), message }
+}
+
 /// Events that are kept for builds that have nearly caught up, at most.
 pub const TAIL_EVENTS_MAX: usize = 4_096;
 /// Bytes of them.

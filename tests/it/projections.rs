@@ -1,10 +1,13 @@
 //! Projections: tables that follow from events, whenever and however they are built.
 
 mod building;
+mod gone;
 mod misbehaving;
 mod over_http;
+mod releasing;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chancery::catalog::Which;
 use chancery::engine::{Deployment, ProjectionInfo, Standing, Upload};
@@ -12,7 +15,7 @@ use chancery::events::{Filter, Limits};
 use chancery::receipts::Receipt;
 use chancery::state::Order;
 use chancery::value::{Position, Value};
-use chancery_tests::rig::{PATIENCE, Rig, code, name};
+use chancery_tests::rig::{PATIENCE, Rig, code, name, result};
 use chancery_tests::{block_on, guest};
 use serde_json::{Value as Json, json};
 

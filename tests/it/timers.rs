@@ -144,6 +144,27 @@ fn the_command_knows_what_led_to_it() {
 }
 
 #[test]
+fn a_depth_that_the_server_did_not_write_counts_nowhere() {
+    block_on(async {
+        let bench = Bench::start().await;
+        let input = json!({ "type": "thing.done", "data": 1 });
+        let mut request = bench.rig.request(id_at(WALL_MS), "emit", &input);
+        request.metadata = r#"{"depth":63}"#.into();
+        let emitted = bench.rig.done(&bench.rig.app.submit(request).expect("a place")).await;
+        let position = outcome(&emitted).events.first().expect("an event").position;
+        let event = bench.rig.app.lane().events().event(position).expect("readable");
+        assert_eq!(event.expect("there").depth, 0);
+        let input = json!({ "in_ms": 0, "command": "echo", "input": {} });
+        let mut request = bench.rig.request(id_at(WALL_MS), "schedule", &input);
+        request.metadata = r#"{"depth":63}"#.into();
+        let scheduled = bench.rig.done(&bench.rig.app.submit(request).expect("a place")).await;
+        bench.drain().await;
+        let told = result(&bench.fired(uuid_of(&result(&scheduled))).await);
+        assert_eq!(told["metadata"], json!("{\"depth\":1}"));
+    });
+}
+
+#[test]
 fn timers_fire_in_the_order_of_their_times() {
     block_on(async {
         let bench = Bench::start().await;

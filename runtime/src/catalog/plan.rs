@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Catalog, Deployed, TableRow};
+use super::{Catalog, Deployed, TableRow, Which};
 use crate::value::Name;
 use crate::wasm::{Handler, Projection, Reaction};
 
@@ -59,6 +59,9 @@ pub struct TablePlan {
     pub adopted: Vec<String>,
     /// Declared no more; their rows stay, readable.
     pub orphaned: Vec<String>,
+    /// Declared no more, and written by the build of a projection that serves until the
+    /// next one is complete: orphaned then.
+    pub released: Vec<String>,
 }
 
 /// How a module's projections change.
@@ -110,6 +113,20 @@ pub enum Conflict {
         /// Which projection.
         projection: Name,
         /// Its version, before and now.
+        version: u32,
+    },
+    /// A table that the build of a projection writes which serves for the time being.
+    #[error(
+        "table `{table}` is still written by projection `{projection}`, which serves until version \
+         {version} of it is built; deploy first without this table, wait until `GET \
+         …/projections/{projection}` shows that version as `live`, and then deploy with it"
+    )]
+    StillWritten {
+        /// Which table.
+        table: Name,
+        /// Which projection.
+        projection: Name,
+        /// The version that is to be built.
         version: u32,
     },
 }
@@ -183,6 +200,15 @@ impl Catalog {
                 conflicts.push(Conflict::SameVersion { projection: name.clone(), version });
             }
         }
+        for (projection, table) in self.left_out(deployed) {
+            if let Some(declared) = manifest.projections.get(projection)
+                && deployed.tables.contains(table)
+            {
+                let (table, projection) = (table.clone(), projection.clone());
+                let version = declared.version;
+                conflicts.push(Conflict::StillWritten { table, projection, version });
+            }
+        }
         for (table, declared) in &manifest.tables {
             // A module takes its own back without being asked: a rollback must
             // find its tables again.
@@ -205,12 +231,30 @@ impl Catalog {
                 Some(TableRow::Owner(_)) => {}
             }
         }
-        plan.orphaned = self
-            .owned_by(&deployed.name)
-            .difference(&deployed.tables)
-            .map(Name::to_string)
-            .collect();
+        let left_out: BTreeSet<_> = self.left_out(deployed).map(|(_, table)| table).collect();
+        for table in self.owned_by(&deployed.name).difference(&deployed.tables) {
+            match left_out.contains(table) {
+                true => plan.released.push(table.to_string()),
+                false => plan.orphaned.push(table.to_string()),
+            }
+        }
         plan
+    }
+
+    /// The tables that a projection of the module leaves out, and that its live build
+    /// goes on writing until the next one takes its place; each with the projection.
+    fn left_out<'a>(
+        &'a self,
+        deployed: &'a Deployed,
+    ) -> impl Iterator<Item = (&'a Name, &'a Name)> {
+        let declared = deployed.manifest().projections.iter();
+        declared.flat_map(|(name, declared)| {
+            let live = self.projecting_of(name.as_str());
+            let live = live.filter(|live| live.row.module == deployed.name);
+            let tables = live.and_then(|live| live.tables(Which::Live));
+            let tables = tables.into_iter().flat_map(|tables| tables.iter());
+            tables.filter(|table| !declared.tables.contains(*table)).map(move |table| (name, table))
+        })
     }
 
     /// The tables that a module owns.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::rows::{read, table_names, to_json};
+use super::rows::{read, read_tables, table_names, to_json};
 use super::{Catalog, Deployed, Error, ModuleRow};
 use crate::modules::Modules;
 use crate::state::State;
@@ -44,6 +44,9 @@ pub struct Build {
     pub version: u32,
     /// The module that makes it.
     pub hash: Hash,
+    /// The first event that it was given, or would have been: 1, unless older ones were
+    /// not kept any more when it was begun.
+    pub from: Position,
     /// The last event that is in it; none if it keeps up with every command.
     pub position: Option<Position>,
     /// Why it goes no further.
@@ -53,9 +56,9 @@ pub struct Build {
 /// Why a build goes no further.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parked {
-    /// The event that it could not take.
+    /// The event that it could not take; the last of them if they are not kept any more.
     pub position: u64,
-    /// The entry that emitted the event.
+    /// The entry that emitted the event; 0 if that is not kept any more.
     pub sequence: u64,
     /// When it was parked, in milliseconds since 1970, as entries count it.
     pub time_ms: u64,
@@ -76,6 +79,7 @@ struct RowJson {
 struct BuildJson {
     version: u32,
     hash: String,
+    from: u64,
     position: Option<u64>,
     parked: Option<Parked>,
 }
@@ -100,6 +104,7 @@ impl ProjectionRow {
         let build = |build: &Build| BuildJson {
             version: build.version,
             hash: build.hash.to_string(),
+            from: build.from.0,
             position: build.position.map(|position| position.0),
             parked: build.parked.clone(),
         };
@@ -127,6 +132,32 @@ impl ProjectionRow {
         }
     }
 
+    /// The build that is to be advanced after one was: both are in one row, so it is one
+    /// after the other, and neither waits for one that never comes to the end.
+    #[must_use]
+    pub fn unfinished(&self, after: Which) -> Option<Which> {
+        let is_unfinished = |which: &Which| self.build(*which).is_some_and(Build::is_unfinished);
+        [after.other(), after].into_iter().find(is_unfinished)
+    }
+
+    /// The build that was advanced since a row before; if neither was, because there was
+    /// nothing to fold, one that has still to be completed.
+    #[must_use]
+    pub fn advanced_since(&self, before: &Self) -> Which {
+        let is_next = match (self.live == before.live, self.next == before.next) {
+            (true, true) => self.next.as_ref().is_some_and(Build::is_unfinished),
+            (is_same, _) => is_same,
+        };
+        if is_next { Which::Next } else { Which::Live }
+    }
+
+    /// Notes how far a build has come, and why it goes no further if it does not.
+    pub fn go_to(&mut self, which: Which, position: Position, parked: Option<Parked>) {
+        if let Some(build) = self.build_mut(which) {
+            (build.position, build.parked) = (Some(position), parked);
+        }
+    }
+
     /// Its builds.
     pub fn builds(&self) -> impl Iterator<Item = &Build> {
         self.live.iter().chain(&self.next)
@@ -139,11 +170,35 @@ impl Build {
     pub fn unfinished(&self) -> Option<Position> {
         self.position.filter(|_| self.parked.is_none())
     }
+
+    /// Whether there is.
+    #[must_use]
+    pub fn is_unfinished(&self) -> bool {
+        self.unfinished().is_some()
+    }
 }
 
 impl Which {
     /// Both, the live one first.
     pub const BOTH: [Self; 2] = [Self::Live, Self::Next];
+
+    /// The other one.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Live => Self::Next,
+            Self::Next => Self::Live,
+        }
+    }
+
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Next => "next",
+        }
+    }
 
     /// The table in which a build has what handlers know as `table`.
     #[must_use]
@@ -180,7 +235,7 @@ impl Projecting {
     /// Whether one of its builds is on its way.
     #[must_use]
     pub fn is_unfinished(&self) -> bool {
-        self.row.builds().any(|build| build.unfinished().is_some())
+        self.row.builds().any(Build::is_unfinished)
     }
 
     /// Whether what is read of it is not as new as the rest of the state, and how new
@@ -195,13 +250,23 @@ impl Projecting {
 }
 
 impl Catalog {
-    /// What the projections of a state are, everything else being as it was.
+    /// What the projections of a state are and whose its tables, all modules being as
+    /// they were.
     ///
     /// # Errors
     /// [`Error`]: the app cannot run until it is mended.
     pub fn with_projections(&self, state: &State, modules: &Modules) -> Result<Self, Error> {
         let projecting = read_projecting(state, modules, &self.modules, &self.projecting)?;
-        Ok(Self { projecting, ..self.clone() })
+        Ok(Self { projecting, tables: read_tables(state)?, ..self.clone() })
+    }
+
+    /// The projection whose live build writes a table, if one does.
+    #[must_use]
+    pub fn writing(&self, table: &Name) -> Option<&Arc<Projecting>> {
+        let writes = |it: &&Arc<Projecting>| {
+            it.tables(Which::Live).is_some_and(|tables| tables.contains(table))
+        };
+        self.projecting.values().find(writes)
     }
 
     /// All projections that have builds, by name.
@@ -258,8 +323,9 @@ fn read_rows(state: &State, prefix: &str) -> Result<Vec<(Name, ProjectionRow)>, 
 }
 
 fn parse(build: BuildJson) -> Result<Build, Invalid> {
-    let BuildJson { version, hash, position, parked } = build;
-    Ok(Build { version, hash: hash.parse()?, position: position.map(Position), parked })
+    let BuildJson { version, hash, from, position, parked } = build;
+    let (hash, from, position) = (hash.parse()?, Position(from), position.map(Position));
+    Ok(Build { version, hash, from, position, parked })
 }
 
 /// The projections of a state. Code that `before` has already is taken from there.

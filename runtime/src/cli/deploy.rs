@@ -78,6 +78,8 @@ struct Tables {
     created: Vec<String>,
     adopted: Vec<String>,
     orphaned: Vec<String>,
+    #[serde(default)]
+    released: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -180,9 +182,12 @@ impl Delta {
 
 impl Tables {
     fn text(&self) -> String {
-        let kinds =
-            [("new", &self.created), ("adopted", &self.adopted), ("orphaned", &self.orphaned)];
-        listed(&kinds)
+        listed(&[
+            ("new", &self.created),
+            ("adopted", &self.adopted),
+            ("orphaned", &self.orphaned),
+            ("orphaned once the next build serves", &self.released),
+        ])
     }
 }
 

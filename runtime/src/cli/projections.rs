@@ -33,9 +33,10 @@ pub(super) struct Projections {
 enum What {
     /// Tries the event again at which it is parked.
     Resume(Named),
-    /// Goes on behind that event.
+    /// Goes on behind that event. If both builds are parked, the new one does.
     Skip(Named),
-    /// Builds its tables anew, from the first event, while the old ones serve.
+    /// Builds its tables anew, from the first event, while the old ones serve. Refused if
+    /// events that the old ones have seen are not kept any more.
     Rebuild(Named),
 }
 
@@ -65,6 +66,7 @@ struct Projection {
 #[derive(Deserialize)]
 struct Build {
     version: u32,
+    from: u64,
     position: u64,
     lag: u64,
     error: Option<Parked>,
@@ -129,8 +131,9 @@ impl Projection {
 
 impl Build {
     fn told(&self) -> String {
-        let Self { version, position, lag, .. } = self;
-        format!("version {version}, up to event {position}, {lag} behind")
+        let Self { version, from, position, lag, .. } = self;
+        let from = if *from > 1 { format!("from event {from} ") } else { String::new() };
+        format!("version {version}, {from}up to event {position}, {lag} behind")
     }
 }
 

@@ -88,14 +88,19 @@ impl App {
     /// again until it is acknowledged. Reads from the disk.
     ///
     /// # Errors
-    /// [`Error::UnknownConsumer`]; [`Error::EventsGone`] if events were not kept for as
+    /// [`Error::UnknownConsumer`]; [`Error::ConsumerMissed`] if events were not kept for as
     /// long as the consumer was away; [`Error::Events`].
     pub fn fetch(&self, name: &str, limits: Limits) -> Result<Batch, Error> {
         let consumer = self.consumer(name)?;
         let from = Position(consumer.position.0 + 1);
         let page = self.events().page(from, Order::Ascending, &consumer.filter, limits)?;
         // Afterwards: what was dropped meanwhile is not on the page.
-        self.check_after(consumer.position)?;
+        self.check_after(consumer.position).map_err(|error| match error {
+            Error::EventsGone { asked: position, first } => {
+                Error::ConsumerMissed { name: name.to_owned(), position, first }
+            }
+            other => other,
+        })?;
         let acknowledge = page.next.map_or(page.at, |next| Position(next.0.saturating_sub(1)));
         Ok(Batch { page, acknowledge })
     }

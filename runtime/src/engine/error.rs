@@ -239,10 +239,43 @@ pub enum Error {
         id: String,
     },
     /// Events that are not kept any more.
-    #[error("events after {asked} are not kept any more; the first that is kept is {first}")]
+    #[error(
+        "events after {asked} are not kept any more; the first that is kept is {first}: go on with \
+         `after={}`, and count those between as missed",
+        before(*.first)
+    )]
     EventsGone {
         /// What was asked for.
         asked: Position,
+        /// The first that is kept.
+        first: Position,
+    },
+    /// A consumer was away for longer than events are kept.
+    #[error(
+        "consumer `{name}` has come to {position}, and the events after it are not kept any more; \
+         the first that is kept is {first}: count those between as missed, and move the consumer \
+         there with `PUT …/consumers/{name}?after={}`, and its filter if it has one",
+        before(*.first)
+    )]
+    ConsumerMissed {
+        /// Which consumer.
+        name: String,
+        /// The last event it acknowledged.
+        position: Position,
+        /// The first that is kept.
+        first: Position,
+    },
+    /// A projection whose tables have more in them than could be built.
+    #[error(
+        "events before {first} are not kept any more, and the tables of projection `{name}` have \
+         seen those from {from} on: built anew, they would lack what follows from them; they stay \
+         as they are, and a new version of it would be built from {first} on"
+    )]
+    RebuildGone {
+        /// Which projection.
+        name: Name,
+        /// The first event that its tables have seen.
+        from: Position,
         /// The first that is kept.
         first: Position,
     },
@@ -407,6 +440,11 @@ pub fn suggest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<S
 
 fn did_you_mean(suggestion: Option<&str>) -> String {
     suggestion.map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
+}
+
+/// Where one goes on who begins with this event.
+fn before(first: Position) -> u64 {
+    first.0.saturating_sub(1)
 }
 
 fn lines(conflicts: &[Conflict]) -> String {

@@ -96,10 +96,18 @@ impl App {
     /// receipt.
     ///
     /// # Errors
-    /// [`Error::UnknownProjection`], or as for a deployment.
+    /// [`Error::UnknownProjection`]; [`Error::RebuildGone`] if its tables have seen events
+    /// that are not kept any more; or as for a deployment.
     pub async fn steer(&self, name: &str, what: Steer) -> Result<Receipt, Error> {
         let (_, info) = self.projection(name)?;
         let name = info.projecting.name.clone();
+        let first = self.events().first();
+        if what == Steer::Rebuild
+            && let Some(live) = &info.projecting.row.live
+            && live.from < first
+        {
+            return Err(Error::RebuildGone { name, from: live.from, first });
+        }
         self.enter(Act::Projection { name, what }, None).await
     }
 }

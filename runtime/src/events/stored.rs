@@ -7,10 +7,12 @@ use crate::record::{Act, Entry, Outcome};
 use crate::transaction::timers::written;
 use crate::value::StoredEvent;
 
-/// How many reactions and timers led to an entry, one after another.
+/// How many reactions and timers led to an entry, one after another. Only a command that
+/// the server submitted has a depth, whatever the metadata of another says.
 #[must_use]
 pub fn depth_of(entry: &Entry) -> u32 {
-    entry.act.command().map_or(0, |command| written(&command.metadata).depth)
+    let submitted = entry.act.command().filter(|command| command.scheduled_for_ms.is_some());
+    submitted.map_or(0, |command| written(&command.metadata).depth)
 }
 
 /// The events of an entry with what is known of it.

@@ -140,7 +140,7 @@ codes! {
     EVENT_AHEAD: "event-ahead" UNPROCESSABLE_ENTITY No
         "The event has not been emitted" "ask for events after one that was read, from the same app and history"
     EVENTS_GONE: "events-gone" GONE No
-        "The events are not kept any more" "read from `first` on, and count what is before as missed"
+        "The events are not kept any more" "go on with `after` one below `first`, and count what is before as missed"
     HISTORY_CHANGED: "history-changed" GONE No
         "The app has another history" "forget all sequences of the old history, and read anew"
 

@@ -75,7 +75,9 @@ impl From<Error> for Problem {
             Error::WebhookUrl(reason) => Self::of_member("/url", &reason),
             Error::TargetNotAllowed(_) => Self::new(code::TARGET_NOT_ALLOWED, detail),
             Error::UnknownTrace { .. } => Self::new(code::UNKNOWN_TRACE, detail),
-            Error::EventsGone { first, .. } => {
+            Error::EventsGone { first, .. }
+            | Error::ConsumerMissed { first, .. }
+            | Error::RebuildGone { first, .. } => {
                 Self::new(code::EVENTS_GONE, detail).with("first", first.0)
             }
             Error::Unavailable(Unavailable::Gone { oldest, .. }) => {

@@ -40,6 +40,8 @@ struct ProjectionJson<'a> {
 struct BuildJson<'a> {
     version: u32,
     hash: String,
+    /// The first event that it was given: 1, unless older ones were not kept any more.
+    from: u64,
     position: u64,
     lag: u64,
     /// Why it goes no further.
@@ -125,6 +127,7 @@ fn build(info: &ProjectionInfo, which: Which) -> Option<BuildJson<'_>> {
     Some(BuildJson {
         version: build.version,
         hash: build.hash.to_string(),
+        from: build.from.0,
         position: position.0,
         lag: lag(info, position),
         error: build.parked.as_ref(),

@@ -4,6 +4,7 @@
 mod apps;
 mod codes;
 mod commands;
+mod gone;
 mod headers;
 mod limits;
 mod readiness;
@@ -46,13 +47,18 @@ impl Api {
     }
 
     fn with(settings: Settings) -> Self {
+        Self::at(settings, Clock::system(), |_| ())
+    }
+
+    fn at(settings: Settings, clock: Clock, change: impl FnOnce(&mut engine::Settings)) -> Self {
         let data = tempfile::tempdir().unwrap();
         let mut engine = engine::Settings::new(data.path().to_owned());
         // Each reserves address space, and tests run side by side.
         engine.wasm.instances_max = 8;
-        let engine = Arc::new(Engine::open(engine, Clock::system()).unwrap());
+        change(&mut engine);
+        let engine = Arc::new(Engine::open(engine, clock.clone()).unwrap());
         engine.create(&"main".parse().unwrap()).unwrap();
-        let router = router(Arc::clone(&engine), settings, Clock::system());
+        let router = router(Arc::clone(&engine), settings, clock);
         Self { router, engine, _data: data }
     }
 
@@ -64,6 +70,13 @@ impl Api {
             headers: parts.headers,
             body: body.collect().await.unwrap().to_bytes().to_vec(),
         }
+    }
+
+    /// An answer that is read as it comes.
+    async fn open(&self, request: Request) -> Frames {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        Frames(response.into_body())
     }
 
     async fn get(&self, path: &str) -> Reply {
@@ -82,6 +95,16 @@ impl Api {
     /// A command with a fresh id.
     async fn command(&self, body: &str) -> Reply {
         self.put(&fresh_command(), body).await
+    }
+}
+
+/// What comes of an answer, piece by piece.
+struct Frames(Body);
+
+impl Frames {
+    async fn next(&mut self) -> Option<String> {
+        let frame = self.0.frame().await?.unwrap();
+        frame.into_data().ok().map(|data| String::from_utf8_lossy(&data).into_owned())
     }
 }
 

@@ -98,15 +98,23 @@ impl Shared {
         entry: &Entry,
         table: &Name,
     ) -> Result<Executed, Stop> {
-        let refusal = match catalog.tables().get(table) {
-            Some(TableRow::Orphan { .. }) => None,
-            Some(TableRow::Owner(owner)) => Some((
+        let writing = catalog.writing(table).map(|it| &it.name);
+        let refusal = match (catalog.tables().get(table), writing) {
+            (Some(_), Some(projection)) => Some((
+                "table-in-use",
+                format!(
+                    "table `{table}` is written by projection `{projection}`; deploy its module \
+                     without the table, wait until that version is live, and drop it then"
+                ),
+            )),
+            (Some(TableRow::Orphan { .. }), None) => None,
+            (Some(TableRow::Owner(owner)), None) => Some((
                 "table-in-use",
                 format!(
                     "table `{table}` belongs to module `{owner}`; only orphaned tables are dropped"
                 ),
             )),
-            None => Some(("unknown-table", format!("there is no table `{table}`"))),
+            (None, _) => Some(("unknown-table", format!("there is no table `{table}`"))),
         };
         if let Some((code, message)) = refusal {
             return Ok(Executed::rejected(None, failure(code, message, None)));
@@ -170,7 +178,7 @@ fn put_owner(transaction: &mut Transaction, table: &Name, row: &TableRow) -> Res
     Ok(())
 }
 
-fn orphan(module: &Name, entry: &Entry) -> TableRow {
+pub(super) fn orphan(module: &Name, entry: &Entry) -> TableRow {
     TableRow::Orphan { of: module.to_string(), since: entry.sequence.0 }
 }
 

@@ -10,11 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Shared;
+use super::deploy::orphan;
 use super::execute::{Executed, Stop, failure};
 use super::executor::Executor;
 use crate::catalog::{
-    Build, Catalog, Deployed, Projecting, ProjectionRow, Which, projection_key, read_projection,
-    table_names,
+    Build, Catalog, Deployed, Projecting, ProjectionRow, TableRow, Which, projection_key,
+    read_projection, table_names,
 };
 use crate::events;
 use crate::projection::{Fold, Unfolded, parked};
@@ -29,6 +30,14 @@ use crate::value::{
 /// How long the lane folds what is left of a build before it takes the next entry. What
 /// is left then is for the worker again.
 const TAIL_TIME_MAX: Duration = Duration::from_millis(20);
+
+/// How much the lane still folds for one entry, while others wait.
+struct Allowance {
+    /// Until when, as the clock counts elapsed time.
+    until: Duration,
+    /// Bytes of rows.
+    bytes: usize,
+}
 
 /// What some events did to a build.
 struct Folded {
@@ -58,7 +67,7 @@ impl Shared {
                     && let Some(projecting) = catalog.projecting_of(name)
                     && matches!(outcome.verdict, Verdict::Succeeded(_))
                 {
-                    self.complete(executor, base, projecting, entry, outcome)?;
+                    self.complete(executor, base, catalog, projecting, entry, outcome)?;
                 }
             }
             // What the entry did to modules and projections counts already.
@@ -72,7 +81,8 @@ impl Shared {
         Ok(())
     }
 
-    /// Folds the events of a command into every live build that keeps up.
+    /// Folds the events of a command into every live build that keeps up, as far as it is
+    /// allowed to take time and room; the worker does what is left.
     fn keep_up(
         &self,
         executor: &mut Executor,
@@ -85,6 +95,8 @@ impl Shared {
             return Ok(());
         }
         let events = events::stored(entry, outcome);
+        // For all of them together: whoever comes when it is used up is left behind.
+        let mut allowance = self.allowance(self.settings.fold_time_max);
         for projecting in catalog.projecting() {
             let keeps_up = projecting.row.live.as_ref().is_some_and(|it| it.position.is_none());
             let declared = projecting.declared(Which::Live).filter(|_| keeps_up);
@@ -95,8 +107,9 @@ impl Shared {
                 continue;
             }
             let mut row = projecting.row.clone();
+            let (live, allowance) = (Which::Live, &mut allowance);
             let folded =
-                self.fold(executor, projecting, Which::Live, base, &mut row, entry, &events, None);
+                self.fold(executor, projecting, live, base, &mut row, entry, &events, allowance);
             outcome.changes.join(folded?.changes);
             if row != projecting.row {
                 put_row(&mut outcome.changes, &projecting.name, &row)?;
@@ -105,8 +118,14 @@ impl Shared {
         Ok(())
     }
 
+    fn allowance(&self, time: Duration) -> Allowance {
+        let until = self.clock.elapsed().saturating_add(time);
+        Allowance { until, bytes: self.settings.fold_bytes_max }
+    }
+
     /// Folds events into a build. If it cannot take one it is parked there, in its row;
-    /// if time is short, its row says how far it came.
+    /// if the allowance is used up, its row says how far it came. Before each event that
+    /// is looked at, so one event more than that may be folded.
     #[expect(clippy::too_many_arguments, reason = "what is folded, into what, and for whom")]
     fn fold<'a>(
         &self,
@@ -117,24 +136,22 @@ impl Shared {
         row: &mut ProjectionRow,
         entry: &Entry,
         events: impl IntoIterator<Item = &'a Arc<StoredEvent>>,
-        within: Option<Duration>,
+        allowance: &mut Allowance,
     ) -> Result<Folded, Stop> {
         let Some(mut fold) = Fold::new(projecting, which, base, self.settings.transaction) else {
             return Ok(Folded { changes: ChangeSet::default(), is_whole: false });
         };
-        let (started, mut is_whole) = (self.clock.elapsed(), true);
+        let mut is_whole = true;
         let stop_before = |row: &mut ProjectionRow, event: &StoredEvent, why| {
-            if let Some(build) = row.build_mut(which) {
-                build.position = Some(Position(event.position.0.saturating_sub(1)));
-                build.parked = why;
-            }
+            row.go_to(which, Position(event.position.0.saturating_sub(1)), why);
         };
         for event in events {
             if !fold.is_on(&event.event_type) {
                 continue;
             }
-            let spent = self.clock.elapsed().saturating_sub(started);
-            if within.is_some_and(|within| spent > within) {
+            if self.clock.elapsed() > allowance.until || fold.bytes() >= allowance.bytes {
+                let (app, name, position) = (&self.app, &projecting.name, event.position);
+                tracing::debug!(%app, projection = %name, %position, "left for the worker");
                 stop_before(row, event, None);
                 is_whole = false;
                 break;
@@ -152,15 +169,18 @@ impl Shared {
                 }
             }
         }
+        allowance.bytes = allowance.bytes.saturating_sub(fold.bytes());
         Ok(Folded { changes: fold.into_changes(), is_whole })
     }
 
-    /// Brings the builds of a projection to the end, if what is left is at hand, and
-    /// puts the next one in the place of the live one.
+    /// Brings the build that was advanced to the end, if what is left is at hand; the next
+    /// one is put in the place of the live one. Of the other build nothing is done: what
+    /// was prepared may be rows of the very tables that would be exchanged.
     fn complete(
         &self,
         executor: &mut Executor,
         base: &State,
+        catalog: &Catalog,
         projecting: &Projecting,
         entry: &Entry,
         outcome: &mut Outcome,
@@ -171,24 +191,23 @@ impl Shared {
         let row = read_projection(&head, name).map_err(|error| Stop(chain_of(&error)))?;
         let Some(mut row) = row else { return Ok(()) };
         let before = row.clone();
-        for which in Which::BOTH {
-            let unfinished = row.build(which).and_then(Build::unfinished);
-            let Some(after) = unfinished else { continue };
-            let Some(tail) = executor.tail.between(after, head.position()) else { continue };
-            let tail: Vec<_> = tail.cloned().collect();
-            let within = Some(TAIL_TIME_MAX);
-            let folded =
-                self.fold(executor, projecting, which, &head, &mut row, entry, &tail, within);
-            let Folded { changes, is_whole } = folded?;
-            if !is_whole {
-                outcome.changes.join(changes);
-            } else if which == Which::Live {
-                outcome.changes.join(changes);
-                row.live.iter_mut().for_each(|live| live.position = None);
-            } else {
-                swap(projecting, changes, &mut row, &mut outcome.changes);
-                tracing::info!(app = %self.app, projection = %name, "built");
-            }
+        let which = row.advanced_since(&projecting.row);
+        let unfinished = row.build(which).and_then(Build::unfinished);
+        let Some(after) = unfinished else { return Ok(()) };
+        let Some(tail) = executor.tail.between(after, head.position()) else { return Ok(()) };
+        let tail: Vec<_> = tail.cloned().collect();
+        let left = &mut self.allowance(TAIL_TIME_MAX);
+        let folded = self.fold(executor, projecting, which, &head, &mut row, entry, &tail, left);
+        let Folded { changes, is_whole } = folded?;
+        if !is_whole {
+            outcome.changes.join(changes);
+        } else if which == Which::Live {
+            outcome.changes.join(changes);
+            row.live.iter_mut().for_each(|live| live.position = None);
+        } else {
+            swap(projecting, changes, &mut row, &mut outcome.changes);
+            release(catalog, projecting, entry, &mut outcome.changes)?;
+            tracing::info!(app = %self.app, projection = %name, "built");
         }
         match row == before {
             true => Ok(()),
@@ -213,19 +232,25 @@ impl Shared {
         let module = Some((row.module.clone(), catalog.module(row.module.as_str())));
         let module = module.and_then(|(name, deployed)| Some((name, deployed?.hash())));
         let mut transaction = self.transaction(base, entry, Arc::new(BTreeSet::new()));
+        let mut done = nothing();
         match what {
             Steer::Resume | Steer::Skip => {
-                if row.builds().all(|build| build.parked.is_none()) {
+                // One that is being built is what somebody works at: it is first.
+                let mut parked = Which::BOTH.into_iter().rev().filter_map(|which| {
+                    Some((which, projecting.row.build(which)?.parked.as_ref()?.position))
+                });
+                let Some((which, at)) = parked.next() else {
                     let message = format!(
                         "projection `{name}` is not parked: there is nothing to resume or skip"
                     );
                     return Ok(Executed::rejected(module, failure("not-parked", message, None)));
-                }
-                for build in row.live.iter_mut().chain(&mut row.next) {
-                    let parked = build.parked.take();
-                    if let Some(parked) = parked.filter(|_| what == Steer::Skip) {
-                        build.position = Some(Position(parked.position));
-                    }
+                };
+                if what == Steer::Skip {
+                    // They may be parked at two events, and only one is to be left out.
+                    row.go_to(which, Position(at), None);
+                    done = skipped(which, at);
+                } else {
+                    row.live.iter_mut().chain(&mut row.next).for_each(|build| build.parked = None);
                 }
             }
             Steer::Rebuild => {
@@ -243,7 +268,7 @@ impl Shared {
         stage_row(&mut transaction, name, &row)?;
         Ok(Executed {
             module,
-            verdict: Verdict::Succeeded(Value::Json("null".into())),
+            verdict: Verdict::Succeeded(done),
             staged: transaction.finish(),
             elapsed: Duration::ZERO,
         })
@@ -324,10 +349,21 @@ fn drop_next(transaction: &mut Transaction, projecting: &Projecting) {
     }
 }
 
+fn nothing() -> Value {
+    Value::Json("null".into())
+}
+
+/// What is said of an event that was left out of a build.
+fn skipped(which: Which, position: u64) -> Value {
+    let build = which.as_str();
+    Value::Json(format!(r#"{{"build":"{build}","skipped":{position}}}"#).into())
+}
+
 /// A build that has nothing yet; none if the module does not declare the projection.
 fn begin(deployed: &Deployed, name: &Name) -> Option<Build> {
     let version = deployed.manifest().projections.get(name)?.version;
-    Some(Build { version, hash: deployed.hash(), position: Some(Position(0)), parked: None })
+    let (hash, from, position) = (deployed.hash(), Position(1), Some(Position(0)));
+    Some(Build { version, hash, from, position, parked: None })
 }
 
 /// Puts the tables of the next build where the live one's are.
@@ -347,6 +383,29 @@ fn swap(
     }
     row.live = row.next.take();
     row.live.iter_mut().for_each(|live| live.position = None);
+}
+
+/// Lets go of the tables that only the build wrote which was live until now: nobody
+/// declares them, and they were not free while it went on writing them.
+fn release(
+    catalog: &Catalog,
+    projecting: &Projecting,
+    entry: &Entry,
+    changes: &mut ChangeSet,
+) -> Result<(), Stop> {
+    let module = &projecting.row.module;
+    let declares =
+        |table: &Name| catalog.module(module.as_str()).is_some_and(|it| it.tables.contains(table));
+    let owns = |table: &Name| {
+        catalog.tables().get(table).and_then(TableRow::owner) == Some(module.as_str())
+    };
+    let before = projecting.tables(Which::Live);
+    for table in before.iter().flat_map(|tables| tables.iter()) {
+        if owns(table) && !declares(table) {
+            put_system(changes, table_names::tables(), table, orphan(module, entry).to_value())?;
+        }
+    }
+    Ok(())
 }
 
 /// After an entry that is no command but emitted events, such as a deployment whose
@@ -375,8 +434,12 @@ fn stage_row(transaction: &mut Transaction, name: &Name, row: &ProjectionRow) ->
 }
 
 fn put_row(changes: &mut ChangeSet, name: &Name, row: &ProjectionRow) -> Result<(), Stop> {
-    let key = projection_key(name).map_err(|error| Stop(error.to_string()))?;
-    let (table, lifecycle) = (table_names::projections(), Lifecycle::Kept);
-    changes.add(TableChanges { table, lifecycle, rows: vec![(key, Some(row.to_value()))] });
+    put_system(changes, table_names::projections(), name, row.to_value())
+}
+
+fn put_system(changes: &mut ChangeSet, table: Name, key: &Name, row: Value) -> Result<(), Stop> {
+    let key = projection_key(key).map_err(|error| Stop(error.to_string()))?;
+    let lifecycle = Lifecycle::Kept;
+    changes.add(TableChanges { table, lifecycle, rows: vec![(key, Some(row))] });
     Ok(())
 }

@@ -15,9 +15,10 @@ use uuid::Uuid;
 use super::execute::{Executed, failure};
 use super::{Lane, Shared};
 use crate::catalog::{Catalog, Deployed};
+use crate::events::depth_of;
 use crate::record::{Command, Entry, Schedule, Verdict};
 use crate::state::State;
-use crate::transaction::timers::{timer, written};
+use crate::transaction::timers::timer;
 use crate::transaction::{Chain, NewCommand, Transaction};
 use crate::value::{Failure, History, Value};
 
@@ -93,11 +94,7 @@ pub fn chain_of_command(history: History, depth_max: u32, entry: &Entry) -> Chai
     let own = || Arc::from(entry.id.to_string());
     let command = entry.act.command();
     let correlation_id = command.map_or_else(own, |command| Arc::clone(&command.correlation_id));
-    // Only what the server submits has a depth.
-    let depth = command
-        .filter(|command| command.scheduled_for_ms.is_some())
-        .map_or(0, |command| written(&command.metadata).depth);
-    Chain { history, correlation_id, depth, depth_max }
+    Chain { history, correlation_id, depth: depth_of(entry), depth_max }
 }
 
 /// Whether a command is a timer's, and that was cancelled after it had been submitted.

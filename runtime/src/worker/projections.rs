@@ -5,19 +5,20 @@
 //! with the rows it came to and the position in one change set. When little is left,
 //! the lane does the rest ([`lane`](crate::lane)).
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use uuid::Uuid;
 
 use super::{Duty, Next, Turn};
-use crate::catalog::{Build, Projecting, Which, projection_key, table_names};
+use crate::catalog::{Build, Projecting, ProjectionRow, Which, projection_key, table_names};
 use crate::events::{Filter, Limits};
 use crate::lane::{Expected, Prepared, Submission, Ticket};
-use crate::projection::{Fold, Instances, Unfolded, parked};
+use crate::projection::{Fold, Instances, Unfolded, missed, parked};
 use crate::record::Act;
 use crate::snapshot::Snapshot;
 use crate::state::Order;
-use crate::value::{ChangeSet, Hash, Lifecycle, Position, TableChanges, chain_of};
+use crate::value::{ChangeSet, Hash, Lifecycle, Name, Position, TableChanges, chain_of};
 
 /// Events of one step. Each step is an entry, and commands wait while it is applied.
 const STEP_EVENTS: usize = 1_000;
@@ -39,6 +40,8 @@ const FAILED_WAIT: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct Projections {
     instances: Instances,
+    /// Which build of a projection was advanced last.
+    advanced: HashMap<Name, Which>,
 }
 
 impl Duty for Projections {
@@ -54,17 +57,17 @@ impl Duty for Projections {
         let snapshot = turn.lane().snapshots().current();
         let mut next = Next::Idle;
         for projecting in snapshot.catalog.projecting() {
-            // Both are in one row: one after the other.
-            let unfinished =
-                |which: &Which| projecting.row.build(*which).and_then(Build::unfinished).is_some();
-            if let Some(which) = Which::BOTH.into_iter().find(unfinished)
+            let last = self.advanced.get(&projecting.name).copied().unwrap_or(Which::Next);
+            if let Some(which) = projecting.row.unfinished(last)
                 && !turn.is_over()
             {
+                self.advanced.insert(projecting.name.clone(), which);
                 next = next.or(self.step(turn, &snapshot, projecting, which));
             }
         }
         if next == Next::Idle {
             self.instances.clear();
+            self.advanced.clear();
         }
         next
     }
@@ -126,11 +129,32 @@ impl Projections {
         let (Some(mut fold), Some(declared)) = (fold, declared) else {
             return Err("internal error: its module does not declare it".to_owned());
         };
+        let (app, name) = (lane.modules().app(), &projecting.name);
+        let (mut row, time_ms) = (projecting.row.clone(), snapshot.state.time_ms());
+        let first = lane.events().first();
+        // What has seen nothing yet begins with what there is, and says so.
+        let begin = if from == Position(0) { first } else { Position(from.0 + 1) };
+        if begin < first {
+            let why = missed(from, first, time_ms);
+            tracing::warn!(%app, projection = %name, code = why.code, why.message, "parked");
+            row.go_to(which, from, Some(why));
+            return Ok((enter(projecting, &row, ChangeSet::default())?, from));
+        }
+        if from == Position(0)
+            && let Some(build) = row.build_mut(which)
+        {
+            build.from = begin;
+            if begin > Position(1) {
+                tracing::warn!(%app, projection = %name, from = %begin, "older events are gone");
+            }
+        }
         let filter = Filter { types: declared.on.clone(), ..Filter::default() };
         let limits = Limits { events: STEP_EVENTS, bytes: STEP_EVENT_BYTES, scanned: STEP_SCANNED };
-        let after = Position(from.0 + 1);
-        let page = lane.events().page(after, Order::Ascending, &filter, limits);
+        let page = lane.events().page(begin, Order::Ascending, &filter, limits);
         let page = page.map_err(|error| chain_of(&error))?;
+        if lane.events().first() > begin {
+            return Err("events were removed while they were read".to_owned());
+        }
         let end = page.next.map_or(page.at, |next| Position(next.0.saturating_sub(1)));
         let (mut to, mut is_parked) = (end.max(from), None);
         let until = turn.clock().elapsed() + STEP_TIME;
@@ -150,32 +174,33 @@ impl Projections {
                     break;
                 }
                 Err(Unfolded::Refused(failure)) => {
-                    let (app, name) = (lane.modules().app(), &projecting.name);
                     let (position, code, message) =
                         (event.position, &failure.code, &failure.message);
                     tracing::warn!(%app, projection = %name, %position, %code, %message, "parked");
-                    (to, is_parked) =
-                        (before, Some(parked(event, snapshot.state.time_ms(), &failure)));
+                    (to, is_parked) = (before, Some(parked(event, time_ms, &failure)));
                     break;
                 }
             }
         }
-        let mut row = projecting.row.clone();
-        if let Some(build) = row.build_mut(which) {
-            (build.position, build.parked) = (Some(to), is_parked);
-        }
-        let key = projection_key(&projecting.name).map_err(|error| error.to_string())?;
+        row.go_to(which, to, is_parked);
         let mut changes = created(snapshot, projecting, which);
         changes.join(fold.into_changes());
-        changes.add(TableChanges {
-            table: table_names::projections(),
-            lifecycle: Lifecycle::Kept,
-            rows: vec![(key.clone(), Some(row.to_value()))],
-        });
-        let value = Some(projecting.row.to_value());
-        let expected = vec![Expected { table: table_names::projections(), key, value }];
-        Ok((Prepared { expected, changes }, to))
+        Ok((enter(projecting, &row, changes)?, to))
     }
+}
+
+/// Changes together with the row that says how far they go, if that is still what it was.
+fn enter(
+    projecting: &Projecting,
+    row: &ProjectionRow,
+    mut changes: ChangeSet,
+) -> Result<Prepared, String> {
+    let key = projection_key(&projecting.name).map_err(|error| error.to_string())?;
+    let (table, lifecycle) = (table_names::projections(), Lifecycle::Kept);
+    let rows = vec![(key.clone(), Some(row.to_value()))];
+    changes.add(TableChanges { table: table.clone(), lifecycle, rows });
+    let expected = vec![Expected { table, key, value: Some(projecting.row.to_value()) }];
+    Ok(Prepared { expected, changes })
 }
 
 /// The tables of a build that are not there yet, without rows.

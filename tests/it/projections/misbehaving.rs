@@ -133,6 +133,53 @@ fn a_build_that_is_parked_can_be_begun_anew() {
 }
 
 #[test]
+fn one_event_is_skipped_at_a_time_and_both_builds_come_to_the_end() {
+    block_on(async {
+        let rig = tallied(|_| ()).await;
+        bad(&rig, "trap").await;
+        // More than one step of the live build, so that rows of it are still to come when
+        // the next one is at the end.
+        let many = json!({ "type": "item.added", "subject": "lamp", "data": 1, "times": 500 });
+        for _ in 0..6 {
+            assert_eq!(code(&rig.command("note", many.clone()).await), "succeeded");
+        }
+        let last = bad(&rig, "trap").await;
+        let last = last.outcome.as_ref().expect("an outcome").events[0].position;
+        assert!(is_parked(&info(&rig)));
+        deploy(&rig, 2, 0).await;
+        let next_at = |position: u64| {
+            move |info: &ProjectionInfo| {
+                let next = info.projecting.row.next.as_ref();
+                let parked = next.and_then(|next| next.parked.as_ref());
+                parked.is_some_and(|parked| parked.position == position)
+            }
+        };
+        until(&rig, "parked at the first", next_at(1)).await;
+        let skipped = steered(&rig, Steer::Skip).await;
+        assert_eq!(result(&skipped), json!({ "build": "next", "skipped": 1 }));
+        let both = until(&rig, "parked at the last", next_at(last.0)).await;
+        assert_eq!(both.position(Which::Live), Some(Position(0)), "its event was not skipped");
+        let (next, live) = tokio::join!(steered(&rig, Steer::Skip), steered(&rig, Steer::Skip));
+        assert_eq!(result(&next), json!({ "build": "next", "skipped": last.0 }));
+        assert_eq!(result(&live), json!({ "build": "live", "skipped": 1 }));
+        let is_built = |info: &ProjectionInfo| {
+            let live = info.projecting.row.live.as_ref().map(|live| live.version);
+            live == Some(2) && is_live(info)
+        };
+        until(&rig, "built", is_built).await;
+        let without_bad = |rig: &Rig| {
+            let [mut totals, _] = expected(rig, 2);
+            totals.remove("bad");
+            totals
+        };
+        assert_eq!(rows(&rig).await[0], without_bad(&rig));
+        let rig = rig.restart();
+        note(&rig, "lamp", 1).await;
+        assert_eq!(rows(&rig).await[0], without_bad(&rig));
+    });
+}
+
+#[test]
 fn i13_what_cannot_be_done_says_why() {
     block_on(async {
         let rig = tallied(|_| ()).await;

@@ -2,7 +2,8 @@
 //!
 //! A follower is a position. Nothing is read for it before its client has taken what
 //! was read last, so one that is slow costs a page of memory, and none can miss an
-//! event. Names of the server's own begin with `$`, which no type of event does.
+//! event unawares: if those it has not taken yet are not kept any more, its stream ends
+//! with `$failed`. Names of the server's own begin with `$`, which no type of event does.
 
 use std::convert::Infallible;
 use std::fmt::Write;
@@ -11,8 +12,10 @@ use std::sync::Arc;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
+use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::super::code::{self, Code};
 use super::super::stream::{KEEP_ALIVE, response};
 use super::shape::line;
 use crate::engine::App;
@@ -34,6 +37,14 @@ pub(super) struct Follower {
     is_over: bool,
     /// Given back when the client goes.
     _place: OwnedSemaphorePermit,
+}
+
+/// Why there is nothing more to come.
+struct Failed {
+    code: Code,
+    detail: String,
+    /// The first event that is kept, if it is not the one that was to come.
+    first: Option<u64>,
 }
 
 impl Follower {
@@ -62,13 +73,10 @@ impl Follower {
                             return Some(self.frames(&page));
                         }
                     }
-                    Err(failed) => {
+                    Err(Failed { code, detail, first }) => {
                         self.is_over = true;
-                        if let Failed::Unreadable(reason) = &failed {
-                            let app = self.app.name();
-                            tracing::error!(%app, reason, "events cannot be read");
-                        }
-                        return Some(failed.frame());
+                        let data = json!({ "code": code.code, "detail": detail, "first": first });
+                        return Some(format!("event: $failed\ndata: {data}\n\n"));
                     }
                 }
             } else if !self.is_told {
@@ -89,12 +97,17 @@ impl Follower {
 
     async fn page(&self) -> Result<Page, Failed> {
         let page = self.app.read_on(self.next, &self.filter, LIMITS).await;
-        let page = page.map_err(|error| Failed::Unreadable(chain_of(&error)))?;
-        // Who is slower than events are kept has missed some, and is told so.
-        match self.app.events().first() {
-            first if self.next < first => Err(Failed::Gone { first }),
-            _ => Ok(page),
+        // Afterwards: what it was read from may have been removed meanwhile.
+        if let Err(gone) = self.app.check_after(self.before()) {
+            let (code, detail) = (code::EVENTS_GONE, gone.to_string());
+            return Err(Failed { code, detail, first: Some(self.app.events().first().0) });
         }
+        page.map_err(|error| {
+            let reason = chain_of(&error);
+            tracing::error!(app = %self.app.name(), reason, "events cannot be read");
+            let detail = "events cannot be read; the server's log says more".to_owned();
+            Failed { code: code::INTERNAL, detail, first: None }
+        })
     }
 
     fn frames(&self, page: &Page) -> String {
@@ -114,24 +127,6 @@ impl Follower {
 
     fn before(&self) -> Position {
         Position(self.next.0.saturating_sub(1))
-    }
-}
-
-/// Why nothing more is sent.
-enum Failed {
-    Unreadable(String),
-    Gone { first: Position },
-}
-
-impl Failed {
-    fn frame(&self) -> String {
-        let detail = match self {
-            Self::Unreadable(_) => "events cannot be read; the server's log says more".to_owned(),
-            Self::Gone { first } => format!(
-                "events before {first} are not kept any more, and some of them were not sent"
-            ),
-        };
-        format!("event: $failed\ndata: {{\"detail\":\"{detail}\"}}\n\n")
     }
 }
 

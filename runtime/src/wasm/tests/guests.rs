@@ -77,6 +77,19 @@ pub(crate) fn follower() -> Guest {
     Guest { manifest, world: "chancery:app/app", ..guest() }
 }
 
+/// A guest whose command refuses and states so many events `b` in doing so.
+pub(crate) fn refuser(n_events: usize) -> Guest {
+    const REFUSED: usize = 8192;
+    const EVENTS: usize = REFUSED + 64;
+    // Its type is the first letter of `boom`, its data the `7`.
+    let event = words(&[BOOM, 1, 0, 0, 0, 272, 1]).repeat(n_events);
+    let refused = words(&[1, 368, 12, 368, 12, 0, 0, 0, EVENTS, n_events]);
+    let data = format!(
+        r#"(data (i32.const {REFUSED}) "{refused}") (data (i32.const {EVENTS}) "{event}")"#
+    );
+    Guest { items: data.leak(), execute: format!("(i32.const {REFUSED})"), ..guest() }
+}
+
 impl Guest {
     /// As a compiler for wasm32-unknown-unknown would leave it.
     pub(crate) fn build(&self) -> Vec<u8> {
