@@ -23,6 +23,9 @@ const DELIVERIES_MAX: usize = 256;
 /// Names that are looked up at one time. The system's resolver cannot be interrupted, and
 /// may take long for a name whose servers do not answer.
 const LOOKUPS_MAX: usize = 8;
+/// How long to wait for a ring that may have been missed: a client that goes takes the
+/// ring of its request along.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(10);
 /// How long a connection is kept that nothing is sent on.
 const IDLE_MAX: Duration = Duration::from_secs(5);
 
@@ -98,6 +101,7 @@ async fn dispatch(engine: Arc<Engine>, mut stopped: watch::Receiver<bool>) {
                 note(ended, &mut ids, &mut running);
             }
             _ = changed.changed() => {}
+            () = sleep(LOOK_AGAIN_AFTER) => {}
             () = is_set(&mut stopped) => {}
         }
     }
@@ -156,6 +160,7 @@ async fn deliver(
                     () = passed(at_most) => {}
                     () = passed(idle) => target.close(),
                     _ = changed.changed() => {}
+                    () = sleep(LOOK_AGAIN_AFTER) => {}
                     () = is_set(&mut stopped) => {}
                 }
             }

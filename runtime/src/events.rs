@@ -287,10 +287,9 @@ impl Events {
         filter: &Filter,
         limits: Limits,
     ) -> Result<Page, Error> {
-        let at = self.last();
         let range = match order {
-            Order::Ascending => from..=at,
-            Order::Descending => Position(0)..=from.min(at),
+            Order::Ascending => from..=Position(u64::MAX),
+            Order::Descending => Position(0)..=from,
         };
         self.page_of(range, order, filter, limits)
     }
@@ -306,6 +305,7 @@ impl Events {
         filter: &Filter,
         limits: Limits,
     ) -> Result<Page, Error> {
+        // Asked once: a page without a `next` says that all up to here was looked at.
         let at = self.last();
         let mut page = Page { events: Vec::new(), next: None, at, scanned: 0 };
         let (mut reading, mut bytes) = (Reading::new(self), 0);

@@ -170,12 +170,18 @@ fn what_follows_knows_what_it_follows_from() {
         bench.rig.done(&bench.rig.app.submit(request).expect("a place")).await;
         bench.reached("works", Position(1)).await;
         let event = bench.rig.app.events().event(Position(1)).expect("readable").expect("there");
+        // Two reactions follow from it, each when it comes to it.
         let followed = followed(&bench.rig);
-        let Some(command) = followed[0].entry.act.command() else { panic!("{followed:?}") };
+        let of_works = |receipt: &&Receipt| {
+            let command = receipt.entry.act.command();
+            command.is_some_and(|command| command.metadata.contains("\"works\""))
+        };
+        let receipt = followed.iter().find(of_works).expect("what works asked for");
+        let Some(command) = receipt.entry.act.command() else { panic!("{receipt:?}") };
         assert_eq!(&*command.correlation_id, "order-42");
         assert_eq!(command.causation_id.as_deref(), Some(event.id.to_string().as_str()));
         assert_eq!(&*command.metadata, r#"{"depth":1,"reaction":"works"}"#);
-        assert_eq!(followed[0].entry.id.get_version_num(), 8);
+        assert_eq!(receipt.entry.id.get_version_num(), 8);
         assert_eq!(command.scheduled_for_ms, Some(event.time_ms));
     });
 }

@@ -95,6 +95,23 @@ fn events_arrive_in_order_with_what_their_receiver_needs() {
 }
 
 #[test]
+fn one_that_is_put_where_it_is_begins_there_all_the_same() {
+    let (_server, app) = server(&[]);
+    let target = Target::start();
+    for n in 1..=5 {
+        emit(&app, "order.placed", &format!("order/{n}"));
+    }
+    // Nothing of it is wanted, so that nothing says on disk how far it has come.
+    let wrong = json!({ "url": target.url("/"), "types": ["oder.*"], "from": "start" });
+    assert_eq!(put(&app, "mails", &wrong).status, 201);
+    settled(&app, "mails");
+    let right = json!({ "url": target.url("/"), "types": ["order.*"], "from": "start" });
+    assert_eq!(put(&app, "mails", &right).status, 200);
+    let _ = target.wait_for(5);
+    assert_eq!(target.positions(), [1, 2, 3, 4, 5]);
+}
+
+#[test]
 fn a_webhook_can_be_moved_paused_and_removed() {
     let (_server, app) = server(&[]);
     let (target, other) = (Target::start(), Target::start());

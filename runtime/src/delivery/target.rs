@@ -16,7 +16,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{AbortHandle, spawn_blocking};
 use tokio::time::timeout;
 
@@ -76,8 +76,14 @@ impl Target {
     /// Sends an event, and waits for the word that it has arrived.
     pub(super) async fn send(&mut self, parcel: &Parcel) -> Result<(), Failed> {
         let request = self.request(parcel)?;
+        // Before the time begins: it says nothing against this target that the names of
+        // others take long.
+        let place = match self.has_to_look_up(&parcel.to) {
+            true => Arc::clone(&self.lookups).acquire_owned().await.ok(),
+            false => None,
+        };
         let time = self.app.webhook_settings().timeout;
-        let exchange = timeout(time, self.exchange(&parcel.to, request)).await;
+        let exchange = timeout(time, self.exchange(&parcel.to, request, place)).await;
         let Ok(exchange) = exchange else {
             return Err(failed("timed-out", format!("it did not answer within {time:?}")));
         };
@@ -111,6 +117,7 @@ impl Target {
         &mut self,
         to: &Arc<Address>,
         request: Request<Full<Bytes>>,
+        place: Option<OwnedSemaphorePermit>,
     ) -> Result<(Connection, Answer), Failed> {
         let kept = self.connection.take();
         if let Some(mut kept) = kept.filter(|kept| kept.is_of_use(to)) {
@@ -120,7 +127,7 @@ impl Target {
                 return Ok((kept, answer));
             }
         }
-        let mut new = self.connect(to).await?;
+        let mut new = self.connect(to, place).await?;
         match new.ask(request).await {
             Ok(answer) => Ok((new, answer)),
             Err(error) => {
@@ -130,9 +137,18 @@ impl Target {
         }
     }
 
-    async fn connect(&self, to: &Arc<Address>) -> Result<Connection, Failed> {
+    fn has_to_look_up(&self, to: &Address) -> bool {
+        let is_connected = self.connection.as_ref().is_some_and(|kept| kept.is_of_use(to));
+        matches!(to.host, Host::Name(_)) && !is_connected
+    }
+
+    async fn connect(
+        &self,
+        to: &Arc<Address>,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Result<Connection, Failed> {
         let settings = self.app.webhook_settings();
-        let addresses = self.look_up(to).await?;
+        let addresses = self.look_up(to, place).await?;
         for address in &addresses {
             let checked = settings.targets.check_resolved(to, *address);
             checked.map_err(|error| failed("target-not-allowed", error.to_string()))?;
@@ -153,12 +169,20 @@ impl Target {
     }
 
     /// Where a host leads.
-    async fn look_up(&self, to: &Address) -> Result<Vec<IpAddr>, Failed> {
+    async fn look_up(
+        &self,
+        to: &Address,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Result<Vec<IpAddr>, Failed> {
         let name = match &to.host {
             Host::Address(address) => return Ok(vec![*address]),
             Host::Name(name) => name.clone(),
         };
-        let place = Arc::clone(&self.lookups).acquire_owned().await;
+        let place = match place {
+            Some(place) => Some(place),
+            // A connection broke off that was thought to be of use.
+            None => Arc::clone(&self.lookups).acquire_owned().await.ok(),
+        };
         let port = to.port;
         let found = spawn_blocking(move || {
             let _place = place;
@@ -187,8 +211,8 @@ impl Connection {
         Ok(Self { to: Arc::clone(to), requests, exchanges: 0, driver })
     }
 
-    fn is_of_use(&self, to: &Arc<Address>) -> bool {
-        self.to == *to && self.exchanges < EXCHANGES_MAX && !self.requests.is_closed()
+    fn is_of_use(&self, to: &Address) -> bool {
+        *self.to == *to && self.exchanges < EXCHANGES_MAX && !self.requests.is_closed()
     }
 
     async fn ask(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, hyper::Error> {

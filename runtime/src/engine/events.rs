@@ -37,7 +37,6 @@ impl App {
         if let Some(after) = wanted.after {
             self.check_after(after)?;
         }
-        let last = events.last();
         let mut first = wanted.after.map_or(Position(1), |after| Position(after.0 + 1));
         let mut end = wanted.before.map_or(u64::MAX, |before| before.0);
         if let Some(from_ms) = wanted.from_ms {
@@ -46,7 +45,7 @@ impl App {
         if let Some(to_ms) = wanted.to_ms {
             end = end.min(events.position_at(to_ms)?.0);
         }
-        let range = first..=Position(end.saturating_sub(1)).min(last);
+        let range = first..=Position(end.saturating_sub(1));
         let page = events.page_of(range, wanted.order, &wanted.filter, limits)?;
         // Again: what was dropped meanwhile is not on the page.
         wanted.after.map_or(Ok(()), |after| self.check_after(after))?;

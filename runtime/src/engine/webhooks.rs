@@ -141,13 +141,20 @@ impl App {
                 return Err(Error::TooManyWebhooks { max: WEBHOOKS_MAX });
             }
             let before = found.as_ref().map(|found| found.position);
+            let time_ms = self.clock.wall_ms();
+            let placed = match &found {
+                Some(found) if position.is_none() => found.placed,
+                Some(found) => time_ms.max(found.placed + 1),
+                None => time_ms,
+            };
             Ok(Webhook {
                 url: url.into(),
                 filter: filter.clone(),
                 position: position.or(before).unwrap_or(self.events().last()),
                 is_paused: found.is_some_and(|found| found.is_paused),
                 history: self.snapshots().history(),
-                time_ms: self.clock.wall_ms(),
+                placed,
+                time_ms,
             })
         };
         self.change_webhook(name, prepare).await?;

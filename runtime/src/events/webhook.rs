@@ -24,6 +24,9 @@ pub struct Webhook {
     /// The history of the app when somebody last said that events are to be sent. In
     /// another, that of a restored backup, nothing is.
     pub history: History,
+    /// Another number whenever somebody says where it is to begin, though it be where it
+    /// is already.
+    pub placed: u64,
     /// When somebody last changed it, in milliseconds since 1970.
     pub time_ms: u64,
 }
@@ -36,6 +39,7 @@ struct Row {
     subject: Option<Arc<str>>,
     paused: bool,
     history: Uuid,
+    placed: u64,
     time_ms: u64,
 }
 
@@ -83,6 +87,7 @@ impl Webhook {
             subject: self.filter.subject.clone(),
             paused: self.is_paused,
             history: self.history.0,
+            placed: self.placed,
             time_ms: self.time_ms,
         };
         // Texts and numbers serialise.
@@ -101,6 +106,7 @@ impl Webhook {
             position: Position(row.position),
             is_paused: row.paused,
             history: History(row.history),
+            placed: row.placed,
             time_ms: row.time_ms,
         })
     }

@@ -60,7 +60,11 @@ pub(super) fn show(
 
 /// By card, by a card that is declined, or on invoice.
 fn order(n: u64) -> Json {
-    let payment = ["card", "card", "declined-card", "invoice"][(n % 4) as usize];
+    let payment = match n % 4 {
+        2 => "declined-card",
+        3 => "invoice",
+        _ => "card",
+    };
     json!({
         "order": n.to_string(), "buyer": "ann", "product": "lamp", "quantity": 1 + n % 2,
         "payment": payment, "pay_within_ms": PAY_WITHIN_MS,

@@ -251,6 +251,7 @@ impl Reactor {
     fn letters(&self, at: &At<'_>, course: &mut Course) -> Next {
         let mut step = Step::new(&self.lane, at.snapshot, at.cursor.since);
         let (mut next, mut held, mut span) = (Next::Idle, BTreeSet::new(), None);
+        let mut is_first = true;
         for position in course.letters.ready().iter().copied().take(STEP_EVENTS).collect::<Vec<_>>()
         {
             let Some((letter, row)) = letter(&at.snapshot.state, at.name, position) else {
@@ -260,9 +261,12 @@ impl Reactor {
             if subject.as_ref().is_some_and(|subject| held.contains(subject)) {
                 continue;
             }
-            if step.is_full() || (span.is_some() && (at.is_over)()) {
+            // One is handled in any case, whatever comes of it.
+            if step.is_full() || (!is_first && (at.is_over)()) {
+                next = next.or(Next::After(Duration::ZERO));
                 break;
             }
+            is_first = false;
             match self.letter(at, course, &mut step, position, &letter, &row) {
                 Ok(Handled::Yes) => {}
                 Ok(Handled::No) => held.extend(subject),

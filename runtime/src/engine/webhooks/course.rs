@@ -79,6 +79,8 @@ pub struct Course {
     addressee: Addressee,
     /// The row's position, on which what is not saved builds.
     base: Position,
+    /// Where somebody said that it begins: the row's mark of it.
+    placed: u64,
     filter: Arc<Filter>,
     letters: Letters,
     tried: BTreeMap<Position, Tried>,
@@ -118,6 +120,7 @@ impl Course {
             addressee: Addressee::Webhook(name.clone()),
             name,
             base: Position(0),
+            placed: 0,
             filter: Arc::default(),
             letters: Letters::default(),
             tried: BTreeMap::new(),
@@ -196,12 +199,12 @@ impl Course {
         if self.unsaved.is_empty() && self.seen() <= self.base {
             return Ok(());
         }
-        let (from, to) = (self.base, self.seen());
+        let (from, to, placed) = (self.base, self.seen(), self.placed);
         let moved_elsewhere = || Error::Busy { what: "changes of one webhook" };
         let prepare = || {
             let snapshot = self.app.snapshots().current();
             let (found, row) = self.app.known_webhook(&snapshot, self.name.as_str())?;
-            if found.position != from {
+            if (found.position, found.placed) != (from, placed) {
                 return Err(moved_elsewhere());
             }
             let webhook = Webhook { position: to, ..found };
@@ -271,14 +274,15 @@ impl Course {
             if letter.subject.as_ref().is_some_and(|subject| held.contains(subject)) {
                 continue;
             }
-            let event = self.app.read_event(position).await;
-            let event = event.map_err(|error| self.is_busy(&error))?;
-            if let Some(event) = event.filter(|_| !self.is_exhausted(position)) {
-                if self.is_time(position, still) {
-                    return Ok(Some((event, row)));
-                }
+            let is_exhausted = self.is_exhausted(position);
+            if !is_exhausted && !self.is_time(position, still) {
                 held.extend(letter.subject);
                 continue;
+            }
+            let event = self.app.read_event(position).await;
+            let event = event.map_err(|error| self.is_busy(&error))?;
+            if let Some(event) = event.filter(|_| !is_exhausted) {
+                return Ok(Some((event, row)));
             }
             let dead = self.dead(position, letter);
             self.unsaved.letter(position, Some(row), Some(dead), self.app.clock.elapsed());
@@ -336,8 +340,9 @@ impl Course {
 
     /// Goes where the row is, if somebody has put it elsewhere, and takes its filter.
     fn follow(&mut self, webhook: &Webhook) {
-        if webhook.position != self.base {
+        if (webhook.position, webhook.placed) != (self.base, self.placed) {
             (self.base, self.read) = (webhook.position, webhook.position);
+            self.placed = webhook.placed;
             self.ahead.clear();
             self.tried.clear();
             self.unsaved = Unsaved::default();

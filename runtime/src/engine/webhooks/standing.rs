@@ -7,7 +7,6 @@ use super::super::reactions::counts;
 use super::super::{App, At, Error};
 use crate::events::Webhook;
 use crate::lane::reactions::Addressee;
-use crate::snapshot::Snapshot;
 use crate::value::{Name, Position, Sequence};
 
 /// A webhook, and how far it has come.
@@ -90,8 +89,9 @@ impl App {
     pub async fn webhooks(&self, at: At) -> Result<WebhookList, Error> {
         let snapshot = self.snapshot(at).await?;
         let all = Webhook::all(&snapshot.state)?.into_iter();
+        let counts = counts(&snapshot.state);
         let infos = all.filter_map(|(name, webhook)| {
-            Some(self.webhook_info(&snapshot, name.parse().ok()?, webhook))
+            Some(self.webhook_info(&counts, name.parse().ok()?, webhook))
         });
         let webhooks = infos.collect();
         Ok(WebhookList { sequence: snapshot.state.sequence(), webhooks })
@@ -104,11 +104,15 @@ impl App {
     pub fn webhook(&self, name: &str) -> Result<WebhookInfo, Error> {
         let snapshot = self.snapshots().current();
         let (webhook, _) = self.known_webhook(&snapshot, name)?;
-        Ok(self.webhook_info(&snapshot, name.parse()?, webhook))
+        Ok(self.webhook_info(&counts(&snapshot.state), name.parse()?, webhook))
     }
 
-    fn webhook_info(&self, snapshot: &Snapshot, name: Name, webhook: Webhook) -> WebhookInfo {
-        let counts = counts(&snapshot.state);
+    fn webhook_info(
+        &self,
+        counts: &BTreeMap<Addressee, (usize, usize)>,
+        name: Name,
+        webhook: Webhook,
+    ) -> WebhookInfo {
         let (dead, waiting) =
             counts.get(&Addressee::Webhook(name.clone())).copied().unwrap_or_default();
         let Standing { seen, trouble } = self.deliveries.of(&name);
