@@ -129,13 +129,19 @@ struct State {
     /// Something was published that the duty has not looked at.
     rung: bool,
     stopping: bool,
-    /// While no thread has it.
-    duty: Option<Box<dyn Duty>>,
-    /// Whether a thread is there, or has panicked.
-    running: bool,
+    desk: Desk,
     thread: Option<JoinHandle<()>>,
+}
+
+/// Where a duty is.
+#[derive(Debug)]
+enum Desk {
+    /// No thread is there.
+    Free(Box<dyn Duty>),
+    /// A thread is there, which has it or is about to take it.
+    Taken(Option<Box<dyn Duty>>),
     /// The thread has panicked, and the duty is gone.
-    is_broken: bool,
+    Broken,
 }
 
 impl Worker {
@@ -143,9 +149,8 @@ impl Worker {
     #[must_use]
     pub fn start(app: &Name, lane: &Lane, clock: &Clock, duties: Vec<Box<dyn Duty>>) -> Self {
         let posts = duties.into_iter().map(|duty| {
-            let (name, duty) = (duty.name(), Some(duty));
-            let (rung, stopping, running, thread, is_broken) = (false, false, false, None, false);
-            let state = State { rung, stopping, duty, running, thread, is_broken };
+            let (name, desk) = (duty.name(), Desk::Free(duty));
+            let state = State { rung: false, stopping: false, desk, thread: None };
             let (state, bell) = (Mutex::new(state), Condvar::new());
             let (app, lane, clock) = (app.clone(), lane.clone(), clock.clone());
             Arc::new(Post { app, name, lane, clock, state, bell })
@@ -165,7 +170,7 @@ impl Worker {
     /// What is not done any more because of a fault of the server's own, for people.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
-        let broken = self.0.iter().filter(|post| post.state().is_broken);
+        let broken = self.0.iter().filter(|post| matches!(post.state().desk, Desk::Broken));
         let said = broken.map(|post| {
             format!(
                 "an internal error ended the {}: they stand still until the server is \
@@ -202,19 +207,25 @@ impl Post {
     fn ring(self: &Arc<Self>) {
         let mut state = self.state();
         state.rung = true;
-        if state.running {
+        let Desk::Free(duty) = &state.desk else {
             drop(state);
             return self.bell.notify_all();
-        }
+        };
         let snapshot = self.lane.snapshots().current();
-        if state.stopping || !state.duty.as_ref().is_some_and(|duty| duty.is_wanted(&snapshot)) {
+        if state.stopping || !duty.is_wanted(&snapshot) {
             return;
         }
         let post = Arc::clone(self);
         let builder = thread::Builder::new().name(format!("{}-{}", self.app, self.name));
         match builder.stack_size(STACK_BYTES).spawn(move || post.run()) {
             // One that ended by itself before is let go of.
-            Ok(thread) => (state.running, state.thread) = (true, Some(thread)),
+            Ok(thread) => {
+                state.thread = Some(thread);
+                state.desk = match std::mem::replace(&mut state.desk, Desk::Broken) {
+                    Desk::Free(duty) => Desk::Taken(Some(duty)),
+                    other => other,
+                };
+            }
             Err(error) => {
                 let name = self.name;
                 tracing::error!(app = %self.app, name, %error, "no thread for the worker");
@@ -223,16 +234,20 @@ impl Post {
     }
 
     fn run(&self) {
-        let Some(mut duty) = self.state().duty.take() else { return };
+        let duty = match &mut self.state().desk {
+            Desk::Taken(duty) => duty.take(),
+            Desk::Free(_) | Desk::Broken => None,
+        };
+        let Some(mut duty) = duty else { return };
         let attended = catch_unwind(AssertUnwindSafe(|| self.attend(&mut *duty)));
         match attended {
             // It is as if nobody was there: the next ring starts another.
-            Ok(mut state) => (state.duty, state.running) = (Some(duty), false),
+            Ok(mut state) => state.desk = Desk::Free(duty),
             // What it left behind is not trusted.
             Err(_) => {
                 let name = self.name;
                 tracing::error!(app = %self.app, name, "internal error: the worker panicked");
-                self.state().is_broken = true;
+                self.state().desk = Desk::Broken;
             }
         }
     }
