@@ -48,8 +48,8 @@ pub struct Failed {
     pub path: PathBuf,
 }
 
-/// Is called before each step that changes something, with the position of it.
-pub type Observer = Arc<dyn Fn(Kind, u64) + Send + Sync>;
+/// Is called before each step that changes something, with what it is.
+pub type Observer = Arc<dyn Fn(Kind) + Send + Sync>;
 
 /// A disk. Clones are the same one.
 #[derive(Clone)]
@@ -225,12 +225,9 @@ impl SimDisk {
         act: impl FnOnce(&mut State, Option<Errno>) -> io::Result<T>,
     ) -> io::Result<T> {
         if kind.changes() {
-            let (observer, position) = {
-                let state = self.state();
-                (state.observer.clone(), state.position())
-            };
+            let observer = self.state().observer.clone();
             if let Some(observer) = observer {
-                observer(kind, position);
+                observer(kind);
             }
         }
         let mut state = self.state();

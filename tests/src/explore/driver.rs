@@ -143,17 +143,18 @@ impl Driver {
             self.watch_app(app);
         }
         let (truth, watched) = (Arc::clone(&self.truth), Arc::clone(&self.watched));
-        self.disk.observe(Some(Arc::new(move |_, position| {
+        let disk = self.disk.clone();
+        self.disk.observe(Some(Arc::new(move |_| {
             let mut watched = watched.lock().unwrap_or_else(PoisonError::into_inner);
             for (app, seen) in watched.iter_mut() {
-                note_shown(&truth, position, app, seen);
+                note_shown(&truth, || disk.position(), app, seen);
             }
         })));
     }
 
     fn watch_app(&self, app: Arc<App>) {
         let mut seen = 0;
-        note_shown(&self.truth, self.disk.position(), &app, &mut seen);
+        note_shown(&self.truth, || self.disk.position(), &app, &mut seen);
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         watched.push((app, seen));
     }
@@ -365,10 +366,13 @@ async fn tokio_timeout<T>(wait: Duration, future: impl Future<Output = T>) -> Re
     tokio::time::timeout(wait, future).await.map_err(drop)
 }
 
-fn note_shown(truth: &Mutex<Truth>, position: u64, app: &App, seen: &mut u64) {
+/// The position is asked for after the state: what is shown has to be durable by then,
+/// and another thread may have made it so a moment ago.
+fn note_shown(truth: &Mutex<Truth>, position: impl FnOnce() -> u64, app: &App, seen: &mut u64) {
     let shown = app.snapshots().current().state.sequence().0;
     if shown > *seen {
         *seen = shown;
+        let position = position();
         let mut truth = truth.lock().unwrap_or_else(PoisonError::into_inner);
         truth.claim(position, app.name().as_str(), Claim::Shown(shown));
     }
