@@ -3,6 +3,7 @@
 //! It knows nothing of HTTP. What it refuses it refuses before anything is
 //! logged; what the lane refuses comes back as the lane's word.
 
+mod adhoc;
 mod app;
 mod backup;
 mod command;
@@ -31,6 +32,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+pub use adhoc::AdhocRequest;
 pub use app::{App, At};
 pub use backup::BackedUp;
 pub use command::{CommandRequest, DryRun, Progressed, ReceiptPage, Submitted};

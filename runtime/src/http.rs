@@ -6,6 +6,7 @@
 //! parses no JSON that it only passes on: inputs, results and stored values go
 //! through as text.
 
+mod adhoc;
 mod answer;
 mod apps;
 mod at;
@@ -93,6 +94,8 @@ pub struct Settings {
     pub followers_max: usize,
     /// A correlation or causation id, in bytes.
     pub correlation_bytes_max: usize,
+    /// Whether ad-hoc queries are answered: whoever may ask them may read every table.
+    pub adhoc: bool,
 }
 
 impl Default for Settings {
@@ -113,6 +116,7 @@ impl Default for Settings {
             unchanged_max: 1000,
             followers_max: FOLLOWERS_MAX,
             correlation_bytes_max: 256,
+            adhoc: true,
         }
     }
 }
@@ -152,6 +156,7 @@ pub fn router(engine: Arc<Engine>, settings: Settings, clock: Clock) -> Router {
         .route("/errors/{code}", get(pages::show))
         .route("/v1/apps", get(apps::list))
         .route("/v1/apps/{app}", get(apps::show).put(apps::create))
+        .route("/v1/apps/{app}/adhoc", post(adhoc::ask))
         .route("/v1/apps/{app}/backup", post(backup::create))
         .route("/v1/apps/{app}/modules", get(modules::list))
         .route(

@@ -1,6 +1,7 @@
 //! The uploaded modules of one app: their bytes on disk, and compiled in memory.
 //!
-//! A module is a file named after the SHA-256 of its bytes, written and synced
+//! A module is a file named after the SHA-256 of its bytes, `.wasm` or, for a script,
+//! `.js`, beside which the base that it was accepted with is kept; written and synced
 //! before any entry of the log names it, and checked against its name whenever
 //! it is read. Files are never changed or removed: every version stays for
 //! rollback. Compiled modules are the host's, for as long as something uses them.
@@ -15,7 +16,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::disk::{self, Disk};
 use crate::value::{Hash, Name};
-use crate::wasm;
+use crate::wasm::script::{BASE_HASH, base_bytes};
+use crate::wasm::{self, Script};
 
 /// What a file is called while it is written.
 const DRAFT: &str = "draft";
@@ -111,12 +113,18 @@ impl Modules {
         &self.app
     }
 
+    /// What runs them.
+    #[must_use]
+    pub fn host(&self) -> &Arc<wasm::Host> {
+        &self.host
+    }
+
     /// Checks and compiles an upload. Keeps nothing on disk.
     ///
     /// # Errors
     /// Why the upload is refused.
     pub fn check(&self, upload: &[u8]) -> Result<Arc<wasm::Module>, wasm::Refused> {
-        self.host.load(upload)
+        self.load_bytes(upload)
     }
 
     /// Makes the bytes of a module durable, so that the log may name it.
@@ -125,10 +133,13 @@ impl Modules {
     /// [`Error::Io`]; the module is then not kept, or kept whole.
     pub fn keep(&self, upload: &[u8]) -> Result<Hash, Error> {
         let hash = Hash::of(upload);
-        // A file that is damaged is written anew.
-        if self.bytes(hash).is_err() {
-            self.write(hash, upload)?;
+        if let Some(script) = Script::parse(upload)
+            && script.base == *BASE_HASH
+        {
+            // Before the script: whoever finds that finds its base.
+            self.write_unless_whole(script.base, base_bytes())?;
         }
+        self.write_unless_whole(hash, upload)?;
         // Also if it was there: whoever put it there may not have come this far.
         let synced = self.disk.sync_directory(&self.directory);
         synced.map_err(|source| io_error("sync", &self.directory, source))?;
@@ -141,7 +152,7 @@ impl Modules {
     /// [`Error`].
     pub fn load(&self, hash: Hash) -> Result<Arc<wasm::Module>, Error> {
         let bytes = self.bytes(hash)?;
-        self.host.load(&bytes).map_err(|reason| Error::Refused { hash, reason })
+        self.load_bytes(&bytes).map_err(|reason| Error::Refused { hash, reason })
     }
 
     /// The bytes of a module that was kept.
@@ -149,18 +160,28 @@ impl Modules {
     /// # Errors
     /// [`Error`].
     pub fn bytes(&self, hash: Hash) -> Result<Vec<u8>, Error> {
-        let path = self.path(hash);
-        let bytes = match disk::read(&*self.disk, &path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(Error::Unknown(hash));
+        for kind in KINDS {
+            let path = self.path(hash, kind);
+            match disk::read(&*self.disk, &path) {
+                Ok(bytes) if Hash::of(&bytes) == hash => return Ok(bytes),
+                Ok(_) => return Err(Error::Damaged { path }),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => return Err(io_error("read", &path, source)),
             }
-            Err(source) => return Err(io_error("read", &path, source)),
-        };
-        if Hash::of(&bytes) != hash {
-            return Err(Error::Damaged { path });
         }
-        Ok(bytes)
+        Err(Error::Unknown(hash))
+    }
+
+    fn load_bytes(&self, upload: &[u8]) -> Result<Arc<wasm::Module>, wasm::Refused> {
+        self.host.load_kept(upload, |base| self.bytes(base).ok())
+    }
+
+    /// A file that is damaged is written anew.
+    fn write_unless_whole(&self, hash: Hash, bytes: &[u8]) -> Result<(), Error> {
+        match self.bytes(hash) {
+            Ok(_) => Ok(()),
+            Err(_) => self.write(hash, bytes),
+        }
     }
 
     /// Renamed into place when whole, from a draft that nobody else writes: a
@@ -168,14 +189,29 @@ impl Modules {
     fn write(&self, hash: Hash, upload: &[u8]) -> Result<(), Error> {
         let draft = self.drafts.fetch_add(1, Ordering::Relaxed);
         let draft = self.directory.join(format!("{hash}.{draft}.{DRAFT}"));
-        let path = self.path(hash);
+        let path = self.path(hash, kind_of(upload));
         let written = disk::write_whole(&*self.disk, &path, &draft, upload);
         written.map_err(|source| io_error("write", &path, source))
     }
 
-    fn path(&self, hash: Hash) -> PathBuf {
-        self.directory.join(format!("{hash}.wasm"))
+    fn path(&self, hash: Hash, kind: &str) -> PathBuf {
+        self.directory.join(format!("{hash}.{kind}"))
     }
+}
+
+/// What the file of a module may be called after its hash.
+pub const KINDS: [&str; 2] = ["wasm", "js"];
+
+/// Which of [`KINDS`] a module is.
+fn kind_of(upload: &[u8]) -> &'static str {
+    if Script::is_kept(upload) { "js" } else { "wasm" }
+}
+
+/// The hash in the name of a module's file; none if it is not one.
+#[must_use]
+pub fn hash_in(name: &str) -> Option<Hash> {
+    let (hash, kind) = name.split_once('.')?;
+    KINDS.contains(&kind).then(|| hash.parse().ok()).flatten()
 }
 
 fn io_error(action: &'static str, path: &Path, source: io::Error) -> Error {

@@ -10,7 +10,9 @@
 //! are given reaches, and nothing else (I8); whatever they do, the call ends with
 //! a result, a rejection, or a failure that says which limit was met (I10, I12).
 
+mod ask;
 mod call;
+mod code;
 mod contract;
 mod engine;
 mod fault;
@@ -19,18 +21,22 @@ mod guest_log;
 mod handles;
 mod host;
 mod imports;
+mod initialiser;
 mod limiter;
 mod live;
 pub mod manifest;
 mod module;
 mod outcome;
 mod refused;
+pub mod script;
 pub mod settings;
 #[cfg(test)]
 pub(crate) mod tests;
 mod upload;
 
-pub use self::call::{Answered, CommandCall, Executed, ProjectCall, QueryCall, ReactCall, Reacted};
+pub use self::call::{
+    AdhocCall, Answered, CommandCall, Executed, ProjectCall, QueryCall, ReactCall, Reacted,
+};
 pub use self::host::{Error, Host};
 pub use self::live::Live;
 pub use self::manifest::{
@@ -39,4 +45,5 @@ pub use self::manifest::{
 pub use self::module::Module;
 pub use self::outcome::CallError;
 pub use self::refused::Refused;
+pub use self::script::Script;
 pub use self::settings::Settings;

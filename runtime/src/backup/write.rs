@@ -10,6 +10,7 @@ use crate::checkpoint::{Checkpoint, Checkpoints, Pace};
 use crate::disk::{self, Disk, How};
 use crate::log::segments::Limits;
 use crate::log::{Segments, Start, Upkeep};
+use crate::modules;
 use crate::record::Damage;
 use crate::value::{Hash, Hasher, Name};
 use crate::verify::digest;
@@ -213,8 +214,8 @@ impl Copy<'_> {
             std::ops::ControlFlow::Continue(()) => Ok(()),
             std::ops::ControlFlow::Break(()) => Err(Error::Stopped),
         })?;
-        let named = path.strip_prefix("modules/").and_then(|name| name.strip_suffix(".wasm"));
-        if named.is_some_and(|named| named != hash.to_string()) {
+        let named = path.strip_prefix("modules/").and_then(modules::hash_in);
+        if named.is_some_and(|named| named != hash) {
             let what = "its bytes do not have the hash in its name".to_owned();
             return Err(Error::Damaged { path: from, what });
         }

@@ -4,6 +4,7 @@
 //! parsed into numbers and written again, so that `amount=12345678901234567890.10`
 //! arrives as it was typed.
 
+use std::borrow::Cow;
 use std::io::Read;
 
 use serde_json::value::RawValue;
@@ -62,6 +63,15 @@ pub(super) fn document(arguments: &[String], stdin: &mut dyn Read) -> Result<Str
         },
         pairs => from_pairs(pairs),
     }
+}
+
+/// A text that is given itself, or as @file.
+pub(super) fn text(argument: &str) -> Result<Cow<'_, str>, Error> {
+    let Some(path) = argument.strip_prefix('@') else {
+        return Ok(argument.into());
+    };
+    let read = std::fs::read_to_string(path);
+    read.map(Cow::Owned).map_err(|source| Error::Unreadable { from: path.to_owned(), source })
 }
 
 fn from_file(path: &str) -> Result<String, Error> {

@@ -8,6 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::Args;
 use http::Method;
+use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::client::{Answer, Client};
 use super::output::Output;
@@ -23,14 +25,22 @@ Examples:
   chancery query stock-of product=lamp
   chancery query stock-of '{\"product\": \"lamp\"}' --at-least 12
   chancery query report @filter.json --json > report.json
-  chancery query stock-of product=lamp --live")]
+  chancery query stock-of product=lamp --live
+  chancery query --js \"[...table('stock').scan()].length\"
+  chancery query --js @report.js '{\"above\": 10}'")]
 pub(super) struct Query {
     /// The query's name.
-    name: String,
+    #[arg(required_unless_present = "js")]
+    name: Option<String>,
     /// The input: one JSON document, @file, - for standard input, or key=value
     /// pairs, where a value is JSON if it can be and else a string [default: {}].
     #[arg(allow_negative_numbers = true)]
     input: Vec<String>,
+    /// Asks by a script instead of a query that a module has: a JavaScript expression, or
+    /// the body of a function, as text or @file. It sees `table(name)` and `input`, and may
+    /// read every table of the app, but changes nothing.
+    #[arg(long, value_name = "SCRIPT", conflicts_with = "live")]
+    js: Option<String>,
     /// Waits until this sequence is visible, 5 s at most: what a receipt says is
     /// seen then [default: what is visible now].
     #[arg(long, value_name = "SEQUENCE")]
@@ -49,17 +59,46 @@ pub(super) struct Query {
     max_rate: Option<u32>,
 }
 
+#[derive(Serialize)]
+struct AdhocJson<'a> {
+    script: &'a str,
+    /// As it was typed.
+    input: &'a RawValue,
+}
+
 impl Query {
     pub(super) fn run(&self, client: &Client, output: &mut Output<'_>) -> Result<(), Error> {
+        if let Some(script) = &self.js {
+            return self.adhoc(script, client, output);
+        }
+        let name = self.name.as_deref().unwrap_or_default();
         let input = input::document(&self.input, &mut stdin().lock())?;
         if self.live {
-            return live::follow(self, &input, client, output);
+            return live::follow(self, name, &input, client, output);
         }
         let request = client
-            .request(Method::POST, &["queries", &self.name])
+            .request(Method::POST, &["queries", name])
             .query("at_least", self.at_least)
             .query("as_of", self.as_of)
             .body("application/json", input.as_bytes())
+            .changing_nothing();
+        let answer = client.send(request)?;
+        super::tell_sequence(&answer);
+        write_value(&answer, output)
+    }
+
+    /// The first word after the script is no name of a query then, but of the input.
+    fn adhoc(&self, script: &str, client: &Client, output: &mut Output<'_>) -> Result<(), Error> {
+        let words: Vec<String> = self.name.iter().chain(&self.input).cloned().collect();
+        let input = input::document(&words, &mut stdin().lock())?;
+        let input: &RawValue = serde_json::from_str(&input).unwrap_or(RawValue::NULL);
+        let script = &*input::text(script)?;
+        let body = serde_json::to_string(&AdhocJson { script, input }).unwrap_or_default();
+        let request = client
+            .request(Method::POST, &["adhoc"])
+            .query("at_least", self.at_least)
+            .query("as_of", self.as_of)
+            .body("application/json", body.as_bytes())
             .changing_nothing();
         let answer = client.send(request)?;
         super::tell_sequence(&answer);

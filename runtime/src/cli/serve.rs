@@ -90,13 +90,18 @@ impl Serve {
 }
 
 fn settings(configuration: config::Serve) -> server::Settings {
-    let followers_max = configuration.followers_max;
+    let (followers_max, adhoc) = (configuration.followers_max, configuration.adhoc);
     // What the compiler takes has to get through the door.
     let upload_bytes_max = configuration.engine.wasm.upload_bytes_max;
     server::Settings {
         listen: configuration.listen,
         engine: configuration.engine,
-        http: http::Settings { followers_max, upload_bytes_max, ..http::Settings::default() },
+        http: http::Settings {
+            followers_max,
+            upload_bytes_max,
+            adhoc,
+            ..http::Settings::default()
+        },
         drain_max: configuration.drain_max,
         default_app: configuration.app,
     }

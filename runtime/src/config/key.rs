@@ -143,6 +143,10 @@ pub const WEBHOOK_TIMEOUT: Key = serve("webhook-timeout");
 pub const WEBHOOK_RETRIES: Key = serve("webhook-retries");
 /// The pause before the first of them.
 pub const WEBHOOK_PAUSE: Key = serve("webhook-pause");
+/// Whether ad-hoc queries are answered.
+pub const ADHOC: Key = serve("adhoc");
+/// Whether scripts are evaluated once, in the background.
+pub const SCRIPT_SNAPSHOTS: Key = serve("script-snapshots");
 /// How much room on the disk is too little.
 pub const DISK_LOW: Key = serve("disk-low");
 
@@ -164,6 +168,8 @@ pub const ALL: &[Key] = &[
     QUERY_MEMORY_MAX,
     COMMAND_MEMORY_MAX,
     UPLOAD_MAX,
+    ADHOC,
+    SCRIPT_SNAPSHOTS,
     FOLLOWERS_MAX,
     INBOX_MAX,
     CHAIN_DEPTH,

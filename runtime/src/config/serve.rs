@@ -31,6 +31,8 @@ pub struct Serve {
     pub engine: engine::Settings,
     /// Requests that follow events at one time.
     pub followers_max: usize,
+    /// Whether ad-hoc queries are answered.
+    pub adhoc: bool,
 }
 
 impl Layers {
@@ -53,7 +55,9 @@ impl Layers {
         let followers = u32::try_from(server::FOLLOWERS_MAX).unwrap_or(u32::MAX);
         let followers = self.within(key::FOLLOWERS_MAX, followers, 0..=100_000)?;
         let followers_max = in_memory(followers.into());
-        Ok(Serve { app, listen, drain_max, engine, followers_max })
+        // There are no permissions yet: they are for those who have the machine.
+        let adhoc = self.setting(key::ADHOC, listen.ip().is_loopback())?.value;
+        Ok(Serve { app, listen, drain_max, engine, followers_max, adhoc })
     }
 
     /// The data directory.
@@ -99,6 +103,7 @@ impl Layers {
         let memory = MIB..=GIB;
         self.bytes(key::QUERY_MEMORY_MAX, &mut wasm.query_memory_bytes_max, memory.clone())?;
         self.bytes(key::COMMAND_MEMORY_MAX, &mut wasm.command_memory_bytes_max, memory)?;
+        wasm.script_snapshots = self.setting(key::SCRIPT_SNAPSHOTS, true)?.value;
         // A live instance is replaced at half of what it may have.
         wasm.live_memory_bytes_max = wasm.command_memory_bytes_max / 2;
         self.bytes(key::UPLOAD_MAX, &mut wasm.upload_bytes_max, KIB..=256 * MIB)

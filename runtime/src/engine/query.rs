@@ -166,7 +166,7 @@ fn behind(snapshot: &Snapshot, deployed: &Deployed) -> Vec<(Name, Position)> {
     own.filter_map(|it| Some((it.name.clone(), it.behind()?))).collect()
 }
 
-fn refused(name: &str, error: CallError) -> Error {
+pub(super) fn refused(name: &str, error: CallError) -> Error {
     let name = name.to_owned();
     match error {
         CallError::Rejected { failure, .. } => Error::QueryRejected { name, failure },

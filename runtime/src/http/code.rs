@@ -152,6 +152,9 @@ codes! {
     LETTER_WAITS: "letter-waits" CONFLICT No
         "The event waits behind a dead letter" "retry or drop the one before it"
 
+    ADHOC_OFF: "adhoc-off" FORBIDDEN No
+        "Ad-hoc queries are switched off" "ask the operator for `adhoc = true`, or deploy a query"
+
     // Modules and apps.
     UPLOAD_TOO_LARGE: "upload-too-large" PAYLOAD_TOO_LARGE No
         "The module is too large" "build it optimised for size, without debug information"
@@ -177,6 +180,18 @@ codes! {
         "The module could not describe itself" "start it in a test, and mend what traps or loops"
     INVALID_MANIFEST: "invalid-manifest" UNPROCESSABLE_ENTITY No
         "The manifest is invalid" "correct the member that `detail` names"
+    NOT_JAVASCRIPT: "not-javascript" UNPROCESSABLE_ENTITY No
+        "The upload is not JavaScript as text" "send one file of JavaScript, in UTF-8"
+    SYNTAX_ERROR: "syntax-error" UNPROCESSABLE_ENTITY No
+        "The script is not valid JavaScript" "correct the line that `detail` names"
+    SCRIPT_FAILED: "script-failed" UNPROCESSABLE_ENTITY No
+        "The script threw when it was evaluated" "correct the line that `detail` names"
+    NO_APP: "no-app" UNPROCESSABLE_ENTITY No
+        "The script exports no app" "write `export default app({ … })`, with `app` from `chancery-sdk`"
+    UNSUPPORTED_IMPORT: "unsupported-import" UNPROCESSABLE_ENTITY No
+        "The script imports what is not there" "bundle it first: `chancery deploy` and `chancery build` do"
+    NO_BASE: "no-base" UNPROCESSABLE_ENTITY No
+        "What the script ran in is gone" "restore the file that `detail` names, or deploy the script again"
     HOST: "host" SERVICE_UNAVAILABLE Later
         "The server could not check the module now" "upload it again later"
     MODULE_CONFLICT: "module-conflict" CONFLICT No

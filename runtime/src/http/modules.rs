@@ -22,6 +22,7 @@ use crate::catalog::{Deployed, ModuleRow, Plan};
 use crate::engine::{App, Deployment, Error, Upload};
 use crate::receipts::{Receipt, Status};
 use crate::value::{Hash, Name};
+use crate::wasm::Script;
 
 #[derive(Debug, Serialize)]
 struct ModulesJson<'a> {
@@ -118,6 +119,8 @@ async fn read_and_deploy(
     request: Request,
 ) -> Result<Deployment, Problem> {
     let check = params.flag("check")?;
+    // What stacks call a script.
+    let file = params.text("file");
     params.finish()?;
     let module = name_of(module)?;
     match media_type(request.headers()).as_str() {
@@ -133,12 +136,14 @@ async fn read_and_deploy(
             carry_out(app, &module, kept, check).await
         }
         "text/javascript" | "application/javascript" => {
-            let detail = "JavaScript as text comes in a later version; build a component with \
-                          `componentize-qjs --sync --stub-wasi` and send `application/wasm`";
-            Err(Problem::new(code::UNSUPPORTED_MEDIA_TYPE, detail))
+            check_not_encoded(request.headers())?;
+            let held = shared.body(request.into_body(), shared.upload_limit()).await?;
+            let file = file.unwrap_or_else(|| format!("{module}.js"));
+            let script = Script::new(&file, &held.bytes).map_err(Error::Upload)?;
+            carry_out(app, &module, Upload::Bytes(script.to_bytes().into()), check).await
         }
         _ => {
-            let wanted = "`application/wasm`, or `application/json` with the hash of a version";
+            let wanted = "`application/wasm`, `text/javascript`, or `application/json` with the hash of a version";
             Err(unsupported(request.headers(), wanted))
         }
     }

@@ -10,6 +10,7 @@ use crate::engine::Error;
 use crate::lane::Refusal;
 use crate::snapshot::Unavailable;
 use crate::value::{Sequence, chain_of};
+use crate::wasm::script::{ScriptError, ScriptErrorKind};
 use crate::{backup, modules, receipts, wasm};
 
 impl From<Error> for Problem {
@@ -164,6 +165,9 @@ fn of_upload(refused: &wasm::Refused) -> Problem {
         wasm::Refused::CompileFailed(_) => code::COMPILE_FAILED,
         wasm::Refused::DescribeFailed(_) => code::DESCRIBE_FAILED,
         wasm::Refused::InvalidManifest { .. } => code::INVALID_MANIFEST,
+        wasm::Refused::NotJavaScript { .. } => code::NOT_JAVASCRIPT,
+        wasm::Refused::Script(error) => return of_script(error),
+        wasm::Refused::NoBase { .. } => code::NO_BASE,
         wasm::Refused::Host(reason) => {
             tracing::error!(reason, "an upload could not be checked");
             let detail = "the server could not check the module now; its log says more";
@@ -172,6 +176,27 @@ fn of_upload(refused: &wasm::Refused) -> Problem {
     };
     debug_assert_eq!(kind.code, refused.code());
     Problem::new(kind, refused.to_string())
+}
+
+/// With the place in the file as members, for editors.
+fn of_script(error: &ScriptError) -> Problem {
+    let kind = match error.kind {
+        ScriptErrorKind::Syntax => code::SYNTAX_ERROR,
+        ScriptErrorKind::Threw => code::SCRIPT_FAILED,
+        ScriptErrorKind::NoApp => code::NO_APP,
+        ScriptErrorKind::UnsupportedImport => code::UNSUPPORTED_IMPORT,
+    };
+    let mut problem = Problem::new(kind, error.to_string()).with("file", &error.file);
+    if let Some(line) = error.line {
+        problem = problem.with("line", line);
+    }
+    if let Some(column) = error.column {
+        problem = problem.with("column", column);
+    }
+    match &error.source {
+        Some(source) => problem.with("source", source),
+        None => problem,
+    }
 }
 
 /// What was executed so long ago that its receipt is gone.

@@ -154,7 +154,7 @@ async fn ask(question: Question) -> Result<Response, Problem> {
     Ok(respond(&question.app, answer, question.known.any))
 }
 
-fn respond(app: &App, answer: Answer, any_known: bool) -> Response {
+pub(super) fn respond(app: &App, answer: Answer, any_known: bool) -> Response {
     let known = any_known && answer.tag.is_some();
     let mut response = match answer.value {
         Some(result) if !known => value(result),

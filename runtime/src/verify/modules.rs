@@ -5,6 +5,7 @@ use std::path::Path;
 use super::{Desk, Effect, Error, Finding, digest, list};
 use crate::catalog;
 use crate::disk::Disk;
+use crate::modules;
 use crate::state::State;
 use crate::value::{Hash, Name};
 
@@ -19,8 +20,7 @@ pub(super) fn check(
     let mut seen = Vec::new();
     for path in list(disk, &directory)? {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let Some(hash) = name.strip_suffix(".wasm").and_then(|hash| hash.parse::<Hash>().ok())
-        else {
+        let Some(hash) = modules::hash_in(name) else {
             continue;
         };
         let read = digest(disk, &path, &mut |bytes| desk.read(bytes));
@@ -40,7 +40,7 @@ pub(super) fn check(
         damaged(&path, what, live.is_some(), desk);
     }
     for (name, hash) in deployed.iter().filter(|(_, hash)| !seen.contains(hash)) {
-        let path = directory.join(format!("{hash}.wasm"));
+        let path = directory.join(hash.to_string());
         damaged(&path, &format!("module {name} is deployed, and this file is missing"), true, desk);
     }
     Ok(())

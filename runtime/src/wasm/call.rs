@@ -30,6 +30,27 @@ pub struct QueryCall {
     pub request_id: Arc<str>,
 }
 
+/// A question that is a script itself.
+#[derive(Clone, Debug)]
+pub struct AdhocCall {
+    /// The app, for log lines.
+    pub app: Arc<str>,
+    /// What log lines and failures call it.
+    pub name: Arc<str>,
+    /// A JavaScript expression, or the body of a function.
+    pub source: Arc<str>,
+    /// What the script sees as `input`: a JSON document.
+    pub input: Arc<str>,
+    /// Who asks: a JSON object.
+    pub caller: Option<Arc<str>>,
+    /// Further facts: a JSON object.
+    pub metadata: Arc<str>,
+    /// When it was asked, in milliseconds since 1970.
+    pub request_time_ms: u64,
+    /// For log lines.
+    pub request_id: Arc<str>,
+}
+
 /// A query's answer.
 #[derive(Debug)]
 pub struct Answered {
@@ -119,6 +140,17 @@ impl QueryCall {
     pub(super) fn to_request(&self) -> types::QueryRequest {
         types::QueryRequest {
             name: self.name.as_str().into(),
+            input: self.input.clone(),
+            caller: self.caller.clone(),
+            metadata: self.metadata.clone(),
+        }
+    }
+}
+
+impl AdhocCall {
+    pub(super) fn to_request(&self) -> types::QueryRequest {
+        types::QueryRequest {
+            name: self.name.clone(),
             input: self.input.clone(),
             caller: self.caller.clone(),
             metadata: self.metadata.clone(),

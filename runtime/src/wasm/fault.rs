@@ -1,6 +1,7 @@
 //! Why the host stops a guest: the errors that host functions and limits raise,
 //! kept apart from the traps of WebAssembly itself.
 
+use super::script::ScriptError;
 use crate::transaction::Refusal;
 
 /// What a guest did that the host does not go along with.
@@ -23,6 +24,9 @@ pub(super) enum Fault {
     TooManyKeys { keys: usize, keys_max: usize },
     #[error("it asked for {bytes} bytes in one call; at most {bytes_max} are allowed")]
     TooManyBytes { bytes: usize, bytes_max: usize },
+    /// A script that cannot be evaluated.
+    #[error("{0}")]
+    Script(ScriptError),
     /// Not the guest's doing, and never recorded as if it were.
     #[error("{0}")]
     Host(String),
@@ -38,6 +42,7 @@ impl Fault {
             Self::TooManyCursors { .. } | Self::TooManyHandles { .. } => Some("handle-limit"),
             Self::TooManyKeys { .. } => Some("too-many-keys"),
             Self::TooManyBytes { .. } => Some("too-many-bytes"),
+            Self::Script(_) => Some("script-failed"),
             Self::Host(_) => None,
         }
     }

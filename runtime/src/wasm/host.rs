@@ -4,15 +4,18 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wasmtime::{Engine, Store};
 
+use super::code::Code;
 use super::contract::App;
 use super::engine::{self, Ticker};
 use super::guest::Guest;
 use super::guest_log::Callee;
+use super::initialiser::Initialiser;
 use super::module::Module;
 use super::refused::Refused;
+use super::script::{Bases, Script};
 use super::settings::{Budget, Settings};
 use super::upload;
 use crate::value::Hash;
@@ -45,6 +48,9 @@ pub struct Host {
     /// What is compiled, for as long as somebody uses it: apps, and engines of one
     /// process, that have the same module share its code.
     compiled: Mutex<HashMap<Hash, Weak<Module>>>,
+    /// What scripts run in.
+    pub(super) bases: Bases,
+    pub(super) initialiser: Initialiser,
     /// Stops when the host goes.
     _ticker: Ticker,
 }
@@ -57,9 +63,10 @@ impl Host {
     pub fn new(settings: Settings) -> Result<Arc<Self>, Error> {
         let engine = engine::engine(&settings)?;
         let linker = linker(&engine).map_err(|error| Error::Engine(format!("{error:#}")))?;
-        let ticker = Ticker::start(&engine)?;
-        let compiled = Mutex::default();
-        Ok(Arc::new(Self { settings, engine, linker, compiled, _ticker: ticker }))
+        let (compiled, bases) = (Mutex::default(), Bases::default());
+        let initialiser = Initialiser::default();
+        let _ticker = Ticker::start(&engine)?;
+        Ok(Arc::new(Self { settings, engine, linker, compiled, bases, initialiser, _ticker }))
     }
 
     /// Checks an upload, compiles it, and asks it to describe itself. Blocks for
@@ -69,20 +76,49 @@ impl Host {
     /// # Errors
     /// [`Refused`], with what to do about it.
     pub fn load(self: &Arc<Self>, upload: &[u8]) -> Result<Arc<Module>, Refused> {
+        self.load_kept(upload, |_| None)
+    }
+
+    /// As [`Host::load`], of what was kept; `kept` reads the base of a script that this
+    /// server does not carry.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn load_kept(
+        self: &Arc<Self>,
+        upload: &[u8],
+        kept: impl FnOnce(Hash) -> Option<Vec<u8>>,
+    ) -> Result<Arc<Module>, Refused> {
         let hash = Hash::of(upload);
         let known = self.compiled().get(&hash).and_then(Weak::upgrade);
         if let Some(module) = known {
             return Ok(module);
         }
-        let checked = upload::check(upload, self.settings.upload_bytes_max)?;
-        let component = upload::compile(&self.engine, &checked)?;
-        let pre =
-            self.linker.instantiate_pre(&component).map_err(|error| Refused::unlike(&error))?;
-        let module = Arc::new(Module::describe(self, pre, hash, upload.len())?);
+        let code = match Script::parse(upload) {
+            Some(script) => {
+                let base = self.bases.get(self, script.base, kept)?;
+                let code = Code::of_script(base, script);
+                code.map_err(|error| Refused::unlike(&error))?
+            }
+            None => {
+                let checked = upload::check(upload, self.settings.upload_bytes_max)?;
+                Code::new(self.link(&upload::compile(&self.engine, &checked)?)?)
+            }
+        };
+        let module = Arc::new(Module::describe(self, code, hash, upload.len())?);
         let mut compiled = self.compiled();
         compiled.retain(|_, module| module.strong_count() > 0);
         compiled.insert(hash, Arc::downgrade(&module));
+        drop(compiled);
+        if self.settings.script_snapshots {
+            self.initialiser.initialise(&module);
+        }
         Ok(module)
+    }
+
+    /// Compiled code with what it imports.
+    pub(super) fn link(&self, component: &Component) -> Result<InstancePre<Guest>, Refused> {
+        self.linker.instantiate_pre(component).map_err(|error| Refused::unlike(&error))
     }
 
     fn compiled(&self) -> MutexGuard<'_, HashMap<Hash, Weak<Module>>> {

@@ -163,9 +163,11 @@ impl fmt::Debug for Live {
 impl Running {
     fn start(module: &Module, callee: Callee) -> Result<Self, CallError> {
         let budget = module.host.settings.command_budget();
-        let (mut store, instance) = module.start(budget, callee)?;
-        let commands = module.commands.as_ref().map(|it| it.load(&mut store, &instance));
-        let projections = module.projections.as_ref().map(|it| it.load(&mut store, &instance));
+        let (code, mut store) = (module.code(), module.host.store(budget, callee));
+        let started = code.start(&mut store);
+        let instance = started.map_err(|error| outcome::of_error(store.data(), &error))?;
+        let commands = code.commands.as_ref().map(|it| it.load(&mut store, &instance));
+        let projections = code.projections.as_ref().map(|it| it.load(&mut store, &instance));
         match (commands.transpose(), projections.transpose()) {
             (Ok(commands), Ok(projections)) => Ok(Self { store, commands, projections, calls: 1 }),
             (Err(error), _) | (_, Err(error)) => Err(outcome::of_error(store.data(), &error)),

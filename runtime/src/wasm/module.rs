@@ -2,15 +2,15 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use wasmtime::Store;
-use wasmtime::component::{Instance, InstancePre, Resource};
+use wasmtime::component::Instance;
 
+use super::ask::ask;
 use super::call::{Answered, QueryCall, ReactCall, Reacted, Stopwatch, to_event};
-use super::contract::exports::chancery::app::{
-    commands, manifest, projections, queries, reactions,
-};
-use super::contract::{self, types};
+use super::code::Code;
 use super::fault::Fault;
 use super::guest::{Guest, Snapshot};
 use super::guest_log::Callee;
@@ -19,7 +19,6 @@ use super::live::Live;
 use super::manifest::Manifest;
 use super::outcome::{self, CallError};
 use super::refused::Refused;
-use super::settings::Budget;
 use crate::state::State;
 use crate::transaction::NewCommand;
 use crate::value::Hash;
@@ -31,18 +30,8 @@ pub struct Module {
     hash: Hash,
     upload_bytes: usize,
     manifest: Manifest,
-    pre: InstancePre<Guest>,
-    queries: Option<queries::GuestIndices>,
-    pub(super) commands: Option<commands::GuestIndices>,
-    pub(super) projections: Option<projections::GuestIndices>,
-    reactions: Option<reactions::GuestIndices>,
-}
-
-/// A handler that reads: what it returned, and the store of its instance.
-struct Asked<T> {
-    store: Store<Guest>,
-    returned: Result<T, types::Failure>,
-    asked_time: bool,
+    /// Changes once for a script, when its snapshot is there.
+    code: ArcSwap<Code>,
 }
 
 impl Module {
@@ -50,7 +39,7 @@ impl Module {
     /// what the manifest declares.
     pub(super) fn describe(
         host: &Arc<Host>,
-        pre: InstancePre<Guest>,
+        code: Code,
         hash: Hash,
         upload_bytes: usize,
     ) -> Result<Self, Refused> {
@@ -58,21 +47,15 @@ impl Module {
         let callee =
             Callee { kind: "export", name, id: "upload".into(), module: hash.to_string().into() };
         let mut store = host.store(host.settings.describe_budget(), callee);
-        let (instance, text) =
-            describe(&pre, &mut store).map_err(|error| refused(store.data(), &error))?;
-        let module = Self {
-            host: host.clone(),
-            hash,
-            upload_bytes,
-            manifest: Manifest::parse(&text)?,
-            queries: queries::GuestIndices::new(&pre).ok(),
-            commands: commands::GuestIndices::new(&pre).ok(),
-            projections: projections::GuestIndices::new(&pre).ok(),
-            reactions: reactions::GuestIndices::new(&pre).ok(),
-            pre,
-        };
-        module.check_exports(&mut store, &instance)?;
-        Ok(module)
+        let described = code.start(&mut store).and_then(|instance| {
+            let text = code.describe(&mut store, &instance)?;
+            Ok((instance, text))
+        });
+        let (instance, text) = described.map_err(|error| refused(store.data(), &error))?;
+        let manifest = Manifest::parse(&text)?;
+        check_exports(&manifest, &code, &mut store, &instance)?;
+        let code = ArcSwap::from_pointee(code);
+        Ok(Self { host: host.clone(), hash, upload_bytes, manifest, code })
     }
 
     /// Answers a query from a state, in a fresh instance.
@@ -105,15 +88,15 @@ impl Module {
             asked_time: false,
             reads: reads.is_some().then(Reads::default),
         };
-        let asked = self.ask(callee, snapshot, reads, |store, instance, handle| {
-            let Some(queries) = &self.queries else {
+        let code = self.code.load();
+        let asked = ask(&self.host, &code, callee, snapshot, reads, |store, instance, handle| {
+            let Some(queries) = &code.queries else {
                 return Err(Fault::Host("the module has no queries".into()).into());
             };
             let queries = queries.load(&mut *store, instance)?;
             queries.call_query(store, handle, &call.to_request())
         })?;
-        let value = outcome::of_return(asked.store.data(), asked.returned)?;
-        Ok(Answered { value, asked_time: asked.asked_time, elapsed: stopwatch.elapsed() })
+        asked.answered(stopwatch)
     }
 
     /// Asks a reaction what follows from an event, in a fresh instance over a state
@@ -153,26 +136,34 @@ impl Module {
     /// Whether it exports queries.
     #[must_use]
     pub fn has_queries(&self) -> bool {
-        self.queries.is_some()
+        self.code.load().queries.is_some()
     }
 
     /// Whether it exports commands.
     #[must_use]
     pub fn has_commands(&self) -> bool {
-        self.commands.is_some()
+        self.code.load().commands.is_some()
     }
 
-    /// An instance with a store of its own.
-    pub(super) fn start(
-        &self,
-        budget: Budget,
-        callee: Callee,
-    ) -> Result<(Store<Guest>, Instance), CallError> {
-        let mut store = self.host.store(budget, callee);
-        match self.pre.instantiate(&mut store) {
-            Ok(instance) => Ok((store, instance)),
-            Err(error) => Err(outcome::of_error(store.data(), &error)),
+    /// What its instances are made from now.
+    pub(super) fn code(&self) -> Arc<Code> {
+        self.code.load_full()
+    }
+
+    /// Whether its instances evaluate a script before they can be called.
+    #[must_use]
+    pub fn evaluates_script(&self) -> bool {
+        self.code.load().is_script()
+    }
+
+    /// Evaluates its script once and has instances begin there from now on; how long that
+    /// took.
+    pub(super) fn initialise(&self) -> Result<Duration, Refused> {
+        let stopwatch = Stopwatch::start();
+        if let Some(initialised) = self.code.load().initialised(&self.host) {
+            self.code.store(Arc::new(initialised?));
         }
+        Ok(stopwatch.elapsed())
     }
 
     fn commands_of(&self, state: State, call: &ReactCall) -> Result<Vec<NewCommand>, CallError> {
@@ -182,8 +173,9 @@ impl Module {
             Callee { kind: "reaction", name: name.into(), id, module: call.module.clone() };
         let request_time_ms = event.time_ms;
         let snapshot = Snapshot { state, request_time_ms, asked_time: false, reads: None };
-        let asked = self.ask(callee, snapshot, None, |store, instance, handle| {
-            let Some(reactions) = &self.reactions else {
+        let code = self.code.load();
+        let asked = ask(&self.host, &code, callee, snapshot, None, |store, instance, handle| {
+            let Some(reactions) = &code.reactions else {
                 return Err(Fault::Host("the module has no reactions".into()).into());
             };
             let reactions = reactions.load(&mut *store, instance)?;
@@ -191,59 +183,40 @@ impl Module {
         })?;
         outcome::of_reaction(asked.store.data(), asked.returned)
     }
+}
 
-    /// Calls a handler that reads, in a fresh instance.
-    fn ask<T>(
-        &self,
-        callee: Callee,
-        snapshot: Snapshot,
-        reads: Option<&mut Reads>,
-        call: impl FnOnce(
-            &mut Store<Guest>,
-            &Instance,
-            Resource<contract::Snapshot>,
-        ) -> wasmtime::Result<Result<T, types::Failure>>,
-    ) -> Result<Asked<T>, CallError> {
-        let (mut store, instance) = self.start(self.host.settings.query_budget(), callee)?;
-        let granted = store.data_mut().grant_snapshot(snapshot).map_err(wasmtime::Error::from);
-        let returned =
-            granted.and_then(|number| call(&mut store, &instance, Resource::new_own(number)));
-        let snapshot = store.data_mut().take_snapshot();
-        let asked_time = snapshot.as_ref().is_some_and(|it| it.asked_time);
-        if let (Some(reads), Some(noted)) = (reads, snapshot.and_then(|it| it.reads)) {
-            *reads = noted;
-        }
-        match returned {
-            Ok(returned) => Ok(Asked { store, returned, asked_time }),
-            Err(error) => Err(outcome::of_error(store.data(), &error)),
-        }
+/// Whether what the manifest declares can be called, and as the contract says; and
+/// whether events reach what is there to be given them.
+fn check_exports(
+    manifest: &Manifest,
+    code: &Code,
+    store: &mut Store<Guest>,
+    instance: &Instance,
+) -> Result<(), Refused> {
+    let Manifest { queries, commands, projections, reactions, .. } = manifest;
+    must_export("queries", queries.is_empty(), code.queries.is_some())?;
+    must_export("commands", commands.is_empty(), code.commands.is_some())?;
+    must_export("projections", projections.is_empty(), code.projections.is_some())?;
+    must_export("reactions", reactions.is_empty(), code.reactions.is_some())?;
+    // The base exports everything, whatever a script declares.
+    if !code.is_script() {
+        must_declare("projections", projections.is_empty(), code.projections.is_some())?;
+        must_declare("reactions", reactions.is_empty(), code.reactions.is_some())?;
     }
-
-    /// Whether what the manifest declares can be called, and as the contract says;
-    /// and whether events reach what is there to be given them.
-    fn check_exports(&self, store: &mut Store<Guest>, instance: &Instance) -> Result<(), Refused> {
-        let Manifest { queries, commands, projections, reactions, .. } = &self.manifest;
-        must_export("queries", queries.is_empty(), self.queries.is_some())?;
-        must_export("commands", commands.is_empty(), self.commands.is_some())?;
-        must_export("projections", projections.is_empty(), self.projections.is_some())?;
-        must_export("reactions", reactions.is_empty(), self.reactions.is_some())?;
-        must_declare("projections", projections.is_empty(), self.projections.is_some())?;
-        must_declare("reactions", reactions.is_empty(), self.reactions.is_some())?;
-        let mut loaded = Ok(());
-        if let Some(queries) = &self.queries {
-            loaded = loaded.and(queries.load(&mut *store, instance).map(drop));
-        }
-        if let Some(commands) = &self.commands {
-            loaded = loaded.and(commands.load(&mut *store, instance).map(drop));
-        }
-        if let Some(projections) = &self.projections {
-            loaded = loaded.and(projections.load(&mut *store, instance).map(drop));
-        }
-        if let Some(reactions) = &self.reactions {
-            loaded = loaded.and(reactions.load(&mut *store, instance).map(drop));
-        }
-        loaded.map_err(|error| Refused::unlike(&error))
+    let mut loaded = Ok(());
+    if let Some(queries) = &code.queries {
+        loaded = loaded.and(queries.load(&mut *store, instance).map(drop));
     }
+    if let Some(commands) = &code.commands {
+        loaded = loaded.and(commands.load(&mut *store, instance).map(drop));
+    }
+    if let Some(projections) = &code.projections {
+        loaded = loaded.and(projections.load(&mut *store, instance).map(drop));
+    }
+    if let Some(reactions) = &code.reactions {
+        loaded = loaded.and(reactions.load(&mut *store, instance).map(drop));
+    }
+    loaded.map_err(|error| Refused::unlike(&error))
 }
 
 fn must_export(interface: &str, is_empty: bool, is_exported: bool) -> Result<(), Refused> {
@@ -273,17 +246,10 @@ impl fmt::Debug for Module {
     }
 }
 
-fn describe(
-    pre: &InstancePre<Guest>,
-    store: &mut Store<Guest>,
-) -> wasmtime::Result<(Instance, String)> {
-    let instance = pre.instantiate(&mut *store)?;
-    let manifest = manifest::GuestIndices::new(pre)?.load(&mut *store, &instance)?;
-    let text = manifest.call_describe(store)?;
-    Ok((instance, text))
-}
-
 fn refused(guest: &Guest, error: &wasmtime::Error) -> Refused {
+    if let Some(Fault::Script(error)) = error.downcast_ref() {
+        return Refused::Script(error.clone());
+    }
     match outcome::of_error(guest, error) {
         CallError::Host(reason) => Refused::Host(reason),
         error @ (CallError::Failed(_) | CallError::Rejected { .. }) => {

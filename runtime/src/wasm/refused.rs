@@ -1,6 +1,8 @@
 //! Why an upload does not become a module, in words for whoever uploaded it.
 
 use super::manifest::CONTRACT;
+use super::script::{ScriptError, ScriptErrorKind};
+use crate::value::Hash;
 
 /// Why an upload was refused. Every message says what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +82,24 @@ pub enum Refused {
         /// What is wrong with it.
         reason: String,
     },
+    /// It was sent as JavaScript and is not text, or its name is not that of a file.
+    #[error("{reason}")]
+    NotJavaScript {
+        /// What is wrong.
+        reason: String,
+    },
+    /// A script that does not become a module.
+    #[error("{0}")]
+    Script(ScriptError),
+    /// The base of a script is not there: neither the server's own nor among the modules.
+    #[error(
+        "the script was accepted with the base {hash}, which is not among the modules; restore \
+         that file, or deploy the script again"
+    )]
+    NoBase {
+        /// Which.
+        hash: Hash,
+    },
     /// Nothing is wrong with the upload: the server could not check it now.
     #[error("the server could not check the module: {0}")]
     Host(String),
@@ -102,6 +122,14 @@ impl Refused {
             Self::CompileFailed(_) => "compile-failed",
             Self::DescribeFailed(_) => "describe-failed",
             Self::InvalidManifest { .. } => "invalid-manifest",
+            Self::NotJavaScript { .. } => "not-javascript",
+            Self::Script(error) => match error.kind {
+                ScriptErrorKind::Syntax => "syntax-error",
+                ScriptErrorKind::Threw => "script-failed",
+                ScriptErrorKind::NoApp => "no-app",
+                ScriptErrorKind::UnsupportedImport => "unsupported-import",
+            },
+            Self::NoBase { .. } => "no-base",
             Self::Host(_) => "host",
         }
     }

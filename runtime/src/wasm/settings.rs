@@ -66,6 +66,9 @@ pub struct Settings {
     pub live_memory_bytes_max: usize,
     /// Cursors a call may have open.
     pub cursors_max: usize,
+    /// Whether scripts are evaluated once, in the background, so that instances begin
+    /// with what came of it.
+    pub script_snapshots: bool,
 }
 
 impl Default for Settings {
@@ -83,6 +86,7 @@ impl Default for Settings {
             live_calls_max: LIVE_CALLS_MAX,
             live_memory_bytes_max: LIVE_MEMORY_BYTES_MAX,
             cursors_max: CURSORS_MAX,
+            script_snapshots: true,
         }
     }
 }

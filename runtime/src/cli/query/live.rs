@@ -16,13 +16,14 @@ const NOT_FOUND: u16 = 404;
 
 pub(super) fn follow(
     query: &Query,
+    name: &str,
     input: &str,
     client: &Client,
     output: &mut Output<'_>,
 ) -> Result<(), Error> {
     let request = || {
         client
-            .request(Method::POST, &["queries", &query.name])
+            .request(Method::POST, &["queries", name])
             .query("at_least", query.at_least)
             .query("max_rate", query.max_rate)
             .body("application/json", input.as_bytes())

@@ -37,6 +37,15 @@ pub(super) struct Limits {
     /// Bytes of an uploaded module, 1KiB to 256MiB [default: 32MiB].
     #[arg(long, value_name = "BYTES")]
     upload_max: Option<String>,
+    /// Whether ad-hoc queries are answered, true or false; whoever may connect may read
+    /// every table by them [default: true on a loopback address, else false].
+    #[arg(long, value_name = "BOOL")]
+    adhoc: Option<String>,
+    /// Whether a script is evaluated once, in the background, so that instances begin
+    /// with what came of it; costs some seconds of one processor for each upload, true or
+    /// false [default: true].
+    #[arg(long, value_name = "BOOL")]
+    script_snapshots: Option<String>,
     /// Requests that follow events at one time, of all apps together, 0 to 100000; each
     /// is an open connection, and beyond it they are refused for the moment [default:
     /// 1000].
@@ -136,6 +145,8 @@ impl Limits {
             (key::COMMAND_DEADLINE, &self.command_deadline),
             (key::COMMAND_MEMORY_MAX, &self.command_memory_max),
             (key::UPLOAD_MAX, &self.upload_max),
+            (key::ADHOC, &self.adhoc),
+            (key::SCRIPT_SNAPSHOTS, &self.script_snapshots),
             (key::FOLLOWERS_MAX, &self.followers_max),
             (key::INBOX_MAX, &self.inbox_max),
             (key::CHAIN_DEPTH, &self.chain_depth),

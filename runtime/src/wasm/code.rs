@@ -1,0 +1,88 @@
+//! What instances of a module are made from: compiled code, what it exports, and what an
+//! instance has to do before it can be called.
+
+use std::sync::Arc;
+
+use wasmtime::Store;
+use wasmtime::component::{Instance, InstancePre};
+
+use super::contract::exports::chancery::app::{
+    commands, manifest, projections, queries, reactions,
+};
+use super::guest::Guest;
+use super::host::Host;
+use super::refused::Refused;
+use super::script::{self, Base, Loader, Script};
+use super::upload;
+
+/// Compiled code with its imports linked, and where in it the handlers are.
+pub(super) struct Code {
+    pre: InstancePre<Guest>,
+    pub(super) queries: Option<queries::GuestIndices>,
+    pub(super) commands: Option<commands::GuestIndices>,
+    pub(super) projections: Option<projections::GuestIndices>,
+    pub(super) reactions: Option<reactions::GuestIndices>,
+    /// What each instance evaluates first.
+    script: Option<Evaluated>,
+}
+
+struct Evaluated {
+    loader: Loader,
+    base: Arc<Base>,
+    script: Script,
+}
+
+impl Code {
+    /// The code of a component.
+    pub(super) fn new(pre: InstancePre<Guest>) -> Self {
+        Self {
+            queries: queries::GuestIndices::new(&pre).ok(),
+            commands: commands::GuestIndices::new(&pre).ok(),
+            projections: projections::GuestIndices::new(&pre).ok(),
+            reactions: reactions::GuestIndices::new(&pre).ok(),
+            script: None,
+            pre,
+        }
+    }
+
+    /// The code of the base, in which each instance evaluates a script first.
+    pub(super) fn of_script(base: Arc<Base>, script: Script) -> wasmtime::Result<Self> {
+        let loader = Loader::of(base.code.pre.component())?;
+        let code = Self::new(base.code.pre.clone());
+        Ok(Self { script: Some(Evaluated { loader, base, script }), ..code })
+    }
+
+    /// What has its script evaluated already, if this has it still to be.
+    pub(super) fn initialised(&self, host: &Host) -> Option<Result<Self, Refused>> {
+        let Evaluated { base, script, .. } = self.script.as_ref()?;
+        let initialise = || {
+            let component = script::snapshot(host, base, script)?;
+            Ok(Self::new(host.link(&upload::compile(&host.engine, &component)?)?))
+        };
+        Some(initialise())
+    }
+
+    /// Whether instances evaluate a script before they can be called.
+    pub(super) fn is_script(&self) -> bool {
+        self.script.is_some()
+    }
+
+    /// An instance that can be called.
+    pub(super) fn start(&self, store: &mut Store<Guest>) -> wasmtime::Result<Instance> {
+        let instance = self.pre.instantiate(&mut *store)?;
+        if let Some(Evaluated { loader, script, .. }) = &self.script {
+            loader.load(store, &instance, script)?;
+        }
+        Ok(instance)
+    }
+
+    /// What an instance says of itself.
+    pub(super) fn describe(
+        &self,
+        store: &mut Store<Guest>,
+        instance: &Instance,
+    ) -> wasmtime::Result<String> {
+        let manifest = manifest::GuestIndices::new(&self.pre)?.load(&mut *store, instance)?;
+        manifest.call_describe(store)
+    }
+}

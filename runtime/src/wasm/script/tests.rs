@@ -1,0 +1,45 @@
+use super::*;
+
+#[test]
+fn what_is_kept_of_a_script_is_javascript_and_reads_back() {
+    let script = Script::new("src/shop.js", b"export default 1;\n").expect("a script");
+    let kept = script.to_bytes();
+    let text = std::str::from_utf8(&kept).expect("text");
+    let head = format!("// chancery-script base={} file=src/shop.js\n", *BASE_HASH);
+    assert_eq!(text, format!("{head}export default 1;\n"));
+    assert!(Script::is_kept(&kept));
+    assert_eq!(Script::parse(&kept).as_ref(), Some(&script));
+    // What was downloaded and is uploaded again is the same script.
+    assert_eq!(Script::new("src/shop.js", &kept).expect("a script"), script);
+    assert_eq!(
+        (script.line(1), script.line(2), script.line(0)),
+        (Some("export default 1;"), None, None)
+    );
+}
+
+#[test]
+fn what_is_no_script_is_told_from_one() {
+    for other in
+        [&b"\0asm"[..], b"", b"// chancery-script base=12 file=a.js\n", b"// chancery-script"]
+    {
+        assert_eq!(Script::parse(other), None);
+    }
+}
+
+#[test]
+fn what_cannot_be_a_script_is_refused_with_the_reason() {
+    let refused = |file: &str, upload: &[u8]| {
+        let refused = Script::new(file, upload).expect_err("no script");
+        format!("{}: {refused}", refused.code())
+    };
+    assert_eq!(
+        refused("a.js", b"let a = '\xff';"),
+        "not-javascript: the script is not UTF-8: byte 9 does not belong there"
+    );
+    assert_eq!(refused("a.js", b"\0"), "not-javascript: the script contains a zero byte");
+    assert!(refused("a b.js", b"1").starts_with("not-javascript: the file's name \"a b.js\""));
+    assert!(refused("", b"1").starts_with("not-javascript: the file's name \"\""));
+    let large = vec![b' '; SCRIPT_BYTES_MAX + 1];
+    let expected = "upload-too-large: the upload has 2097153 bytes; the limit is 2097152";
+    assert_eq!(refused("a.js", &large), expected);
+}
