@@ -22,6 +22,7 @@ pub mod point_query;
 pub mod projection;
 pub mod recovery;
 pub mod report;
+pub mod scripts;
 pub mod serve;
 mod server;
 pub mod spread;

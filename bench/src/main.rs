@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use chancery_bench::machine::Machine;
 use chancery_bench::report::Report;
-use chancery_bench::{Plan, events, growth, point_query, projection, recovery, serve, transfer};
+use chancery_bench::{
+    Plan, events, growth, point_query, projection, recovery, scripts, serve, transfer,
+};
 use clap::{Parser, Subcommand, ValueEnum};
 
 /// Measures Chancery beside what it cannot be faster than.
@@ -72,6 +74,7 @@ enum Subject {
     Recovery,
     Events,
     Projection,
+    Scripts,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -108,6 +111,7 @@ fn main() -> anyhow::Result<()> {
     let events = wanted(Subject::Events).then(events).transpose()?;
     let projection = || projection::run(&plan, arguments.events);
     let projection = wanted(Subject::Projection).then(projection).transpose()?;
+    let scripts = wanted(Subject::Scripts).then(|| scripts::run(&plan)).transpose()?;
     let (rounds, turn_seconds) = (plan.rounds, plan.turn.as_secs_f64());
     let report = Report {
         machine,
@@ -119,6 +123,7 @@ fn main() -> anyhow::Result<()> {
         recovery,
         events,
         projection,
+        scripts,
     };
     match arguments.json {
         true => println!("{}", serde_json::to_string_pretty(&report)?),

@@ -14,6 +14,7 @@ use anyhow::{Context, ensure};
 use chancery::checkpoint::AtOnce;
 use chancery::clock::Clock;
 use chancery::engine::{App, CommandRequest, Engine, Progressed, Settings, Upload};
+use chancery::receipts::Receipt;
 use chancery::record::Verdict;
 use chancery::value::CommandId;
 use serde::Serialize;
@@ -166,6 +167,14 @@ impl Opened {
     }
 
     pub(crate) async fn succeed(&self, name: &str, input: &Json) -> anyhow::Result<()> {
+        let receipt = self.execute(name, input).await?;
+        let outcome = receipt.outcome.as_ref().context("no outcome")?;
+        ensure!(matches!(outcome.verdict, Verdict::Succeeded(_)), "{:?}", outcome.verdict);
+        Ok(())
+    }
+
+    /// The receipt of a command that was executed.
+    pub(crate) async fn execute(&self, name: &str, input: &Json) -> anyhow::Result<Receipt> {
         let request = CommandRequest {
             id: CommandId::new(uuid::Uuid::now_v7())?,
             name: name.to_owned(),
@@ -181,9 +190,7 @@ impl Opened {
         let Progressed::Done(receipt) = self.app.progress(&submitted, PATIENCE).await? else {
             anyhow::bail!("a command was only logged");
         };
-        let outcome = receipt.outcome.as_ref().context("no outcome")?;
-        ensure!(matches!(outcome.verdict, Verdict::Succeeded(_)), "{:?}", outcome.verdict);
-        Ok(())
+        Ok(receipt)
     }
 
     pub(crate) fn close(self) {

@@ -10,6 +10,7 @@ use crate::machine::Machine;
 use crate::point_query::{PointQuery, Side};
 use crate::projection::Projection;
 use crate::recovery::Recovery;
+use crate::scripts::Scripts;
 use crate::transfer::Transfer;
 
 /// Everything a run found.
@@ -33,6 +34,8 @@ pub struct Report {
     pub events: Option<Pages>,
     /// How quickly a projection is built.
     pub projection: Option<Projection>,
+    /// What handlers cost as scripts.
+    pub scripts: Option<Scripts>,
 }
 
 impl fmt::Display for Report {
@@ -67,8 +70,11 @@ impl fmt::Display for Report {
         if let Some(events) = &self.events {
             events.fmt(f)?;
         }
-        match &self.projection {
-            Some(projection) => projection.fmt(f),
+        if let Some(projection) = &self.projection {
+            projection.fmt(f)?;
+        }
+        match &self.scripts {
+            Some(scripts) => scripts.fmt(f),
             None => Ok(()),
         }
     }

@@ -26,6 +26,7 @@ mod projections;
 mod reactions;
 mod refusals;
 mod retention;
+mod scripts;
 mod semantics;
 mod shutdown;
 mod snapshots;

@@ -56,6 +56,18 @@ pub fn guest_path(name: &str) -> PathBuf {
     PathBuf::from(env!("CHANCERY_GUESTS")).join(file)
 }
 
+/// The core module that the base of scripts is made of, as `cargo xtask base` builds it.
+///
+/// # Panics
+/// If it was not built.
+#[must_use]
+pub fn script_base_core() -> Vec<u8> {
+    let path = target_directory().join("script-base/script-base.wasm");
+    let built = std::fs::read(&path);
+    built
+        .unwrap_or_else(|error| panic!("{}: {error}; `cargo xtask base` builds it", path.display()))
+}
+
 /// The target directory of this workspace.
 #[must_use]
 pub fn target_directory() -> PathBuf {

@@ -12,7 +12,7 @@ use super::contract::exports::chancery::app::{
 use super::guest::Guest;
 use super::host::Host;
 use super::refused::Refused;
-use super::script::{self, Base, Loader, Script};
+use super::script::{self, Base, Loader, Places, Script};
 use super::upload;
 
 /// Compiled code with its imports linked, and where in it the handlers are.
@@ -24,6 +24,8 @@ pub(super) struct Code {
     pub(super) reactions: Option<reactions::GuestIndices>,
     /// What each instance evaluates first.
     script: Option<Evaluated>,
+    /// What errors name instead of places in a bundle.
+    places: Option<Arc<Places>>,
 }
 
 struct Evaluated {
@@ -41,6 +43,7 @@ impl Code {
             projections: projections::GuestIndices::new(&pre).ok(),
             reactions: reactions::GuestIndices::new(&pre).ok(),
             script: None,
+            places: None,
             pre,
         }
     }
@@ -48,8 +51,8 @@ impl Code {
     /// The code of the base, in which each instance evaluates a script first.
     pub(super) fn of_script(base: Arc<Base>, script: Script) -> wasmtime::Result<Self> {
         let loader = Loader::of(base.code.pre.component())?;
-        let code = Self::new(base.code.pre.clone());
-        Ok(Self { script: Some(Evaluated { loader, base, script }), ..code })
+        let (code, places) = (Self::new(base.code.pre.clone()), script.places().map(Arc::new));
+        Ok(Self { script: Some(Evaluated { loader, base, script }), places, ..code })
     }
 
     /// What has its script evaluated already, if this has it still to be.
@@ -57,7 +60,8 @@ impl Code {
         let Evaluated { base, script, .. } = self.script.as_ref()?;
         let initialise = || {
             let component = script::snapshot(host, base, script)?;
-            Ok(Self::new(host.link(&upload::compile(&host.engine, &component)?)?))
+            let code = Self::new(host.link(&upload::compile(&host.engine, &component)?)?);
+            Ok(Self { places: self.places.clone(), ..code })
         };
         Some(initialise())
     }
@@ -69,6 +73,7 @@ impl Code {
 
     /// An instance that can be called.
     pub(super) fn start(&self, store: &mut Store<Guest>) -> wasmtime::Result<Instance> {
+        store.data_mut().places.clone_from(&self.places);
         let instance = self.pre.instantiate(&mut *store)?;
         if let Some(Evaluated { loader, script, .. }) = &self.script {
             loader.load(store, &instance, script)?;

@@ -4,11 +4,14 @@
 //! The reads that the three kinds of handles share are here; `imports` gives
 //! them to the contract's resources.
 
+use std::sync::Arc;
+
 use super::contract::types;
 use super::fault::Fault;
 use super::guest_log::{Callee, GuestLog};
 use super::handles::Handles;
 use super::limiter::Limiter;
+use super::script::Places;
 use super::settings::Budget;
 use crate::state::{Range, State};
 use crate::transaction::{Cursor, Read, Refusal, Transaction};
@@ -28,6 +31,8 @@ pub(super) struct Guest {
     pub(super) handles: Handles,
     pub(super) log: GuestLog,
     pub(super) budget: Budget,
+    /// What errors name instead of places in a bundle.
+    pub(super) places: Option<Arc<Places>>,
     granted: Granted,
 }
 
@@ -58,6 +63,7 @@ impl Guest {
             handles: Handles::default(),
             log: GuestLog::new(callee),
             budget,
+            places: None,
             granted: Granted::Nothing,
         }
     }

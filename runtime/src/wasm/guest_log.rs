@@ -1,11 +1,13 @@
 //! Lines that guests write for the people who run the server, cut and counted.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use tracing::{debug, error, info, trace, warn};
 
 use super::contract::chancery::app::log::Level;
+use super::script::Places;
 
 /// A line, in bytes; the rest is cut off.
 const LINE_BYTES_MAX: usize = 8 << 10;
@@ -63,9 +65,15 @@ impl GuestLog {
         }
     }
 
-    pub(super) fn write(&mut self, level: Level, message: &str) {
+    /// Writes a line; an error's names places in the files that a script was made from.
+    pub(super) fn write(&mut self, level: Level, message: &str, places: Option<&Places>) {
+        let message = cut(message, LINE_BYTES_MAX);
+        let named = match (level, places) {
+            (Level::Error, Some(places)) => Cow::Owned(places.name_in(message)),
+            _ => Cow::Borrowed(message),
+        };
         if let Level::Error = level {
-            self.last_error = Some(cut(message, LAST_WORDS_BYTES_MAX).to_owned());
+            self.last_error = Some(cut(&named, LAST_WORDS_BYTES_MAX).to_owned());
         }
         if self.lines >= LINES_MAX {
             self.dropped = self.dropped.saturating_add(1);
@@ -73,7 +81,7 @@ impl GuestLog {
         }
         self.lines += 1;
         let Callee { name, id, module, .. } = &self.callee;
-        let message = cut(message, LINE_BYTES_MAX);
+        let message = cut(&named, LINE_BYTES_MAX);
         match level {
             Level::Trace => trace!(target: "guest", %module, %name, %id, "{message}"),
             Level::Debug => debug!(target: "guest", %module, %name, %id, "{message}"),

@@ -239,7 +239,7 @@ impl store::HostCursor for Guest {
 
 impl log::Host for Guest {
     fn write(&mut self, level: log::Level, message: String) -> Result<()> {
-        self.log.write(level, &message);
+        self.log.write(level, &message, self.places.as_deref());
         Ok(())
     }
 }

@@ -8,6 +8,7 @@
 mod base;
 mod error;
 mod loader;
+mod places;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ pub use self::base::{BASE_HASH, base_bytes, prepare};
 pub(super) use self::base::{Base, Bases};
 pub use self::error::{ScriptError, ScriptErrorKind};
 pub(super) use self::loader::Loader;
+pub(super) use self::places::Places;
 pub(super) use self::snapshot::of_script as snapshot;
 use super::refused::Refused;
 use crate::value::Hash;
@@ -40,7 +42,7 @@ pub struct Script {
     pub base: Hash,
     /// What stacks call it, such as `shop.js`.
     pub file: String,
-    /// One ES module.
+    /// One ES module, perhaps with a source map at its end.
     pub source: String,
 }
 
@@ -69,8 +71,9 @@ impl Script {
         }
         // What was kept and is sent back as it was.
         let source = Self::parse(upload).map_or(source.into(), |kept| Cow::Owned(kept.source));
-        if source.len() > SCRIPT_BYTES_MAX {
-            return Err(Refused::TooLarge { bytes: source.len(), bytes_max: SCRIPT_BYTES_MAX });
+        let bytes = places::split(&source).0.len();
+        if bytes > SCRIPT_BYTES_MAX {
+            return Err(Refused::TooLarge { bytes, bytes_max: SCRIPT_BYTES_MAX });
         }
         let file = file.to_owned();
         Ok(Self { base: *BASE_HASH, file, source: source.into_owned() })
@@ -99,10 +102,20 @@ impl Script {
         bytes.starts_with(HEAD.as_bytes())
     }
 
-    /// A line of the source, from 1.
+    /// What is evaluated: the source without its map.
     #[must_use]
-    pub fn line(&self, number: u32) -> Option<&str> {
+    pub fn code(&self) -> &str {
+        places::split(&self.source).0
+    }
+
+    /// A line of the source, from 1.
+    fn line(&self, number: u32) -> Option<&str> {
         let index = usize::try_from(number).ok()?.checked_sub(1)?;
         self.source.lines().nth(index)
+    }
+
+    /// Where it comes from, if it is a bundle with a map.
+    pub(super) fn places(&self) -> Option<Places> {
+        Places::read(&self.file, places::split(&self.source).1?)
     }
 }

@@ -55,8 +55,23 @@ impl ScriptError {
             "unsupported-import" => ScriptErrorKind::UnsupportedImport,
             _ => ScriptErrorKind::Threw,
         };
+        let places = script.places();
+        let message = match &places {
+            Some(places) => places.name_in(&failure.message),
+            None => failure.message.as_ref().to_owned(),
+        };
+        let column_or_first = column.unwrap_or(1);
+        let written = places.as_ref().zip(line);
+        let found = written.and_then(|(places, line)| {
+            let place = places.find(line, column_or_first)?;
+            Some((places.line(&place).map(shown), place))
+        });
+        if let Some((source, place)) = found {
+            let file = place.file.to_owned();
+            let (line, column) = (Some(place.line), Some(place.column));
+            return Self { kind, message, file, line, column, source };
+        }
         let source = line.and_then(|line| script.line(line)).map(shown);
-        let message = failure.message.as_ref().to_owned();
         Self { kind, message, file: script.file.clone(), line, column, source }
     }
 }

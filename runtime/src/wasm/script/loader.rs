@@ -44,7 +44,7 @@ impl Loader {
     ) -> wasmtime::Result<Result<(), ScriptError>> {
         type Loaded = (Result<(), Failure>,);
         let load = instance.get_typed_func::<(&str, &str), Loaded>(&mut *store, self.0)?;
-        let (loaded,) = load.call(store, (&script.file, &script.source))?;
+        let (loaded,) = load.call(store, (&script.file, script.code()))?;
         Ok(loaded.map_err(|failure| ScriptError::new(script, &failure)))
     }
 }
