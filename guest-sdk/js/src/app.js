@@ -26,7 +26,7 @@ export function app(declared) {
   if (declared.onDeploy !== undefined) {
     const onDeploy = handler("onDeploy", declared.onDeploy);
     if (definition.commands.has("on-deploy")) fail("commands.onDeploy", "has the name of the top-level `onDeploy`");
-    definition.commands.set("on-deploy", { input: { type: "object" }, ...onDeploy, name: "onDeploy" });
+    definition.commands.set("on-deploy", { ...onDeploy, input: onDeploy.input ?? { type: "object" } });
     definition.onDeploy = "on-deploy";
   }
   const made = Object.freeze({ description: definition.description });

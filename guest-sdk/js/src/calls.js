@@ -65,7 +65,7 @@ export function settle(host, name, returned) {
     (value) => (settled = { value }),
     (thrown) => (settled = { thrown }),
   );
-  host.drain();
+  host.drain(name);
   if (settled === undefined) {
     throw new TypeError(
       `\`${name}\` returned a promise that never settles: there is nothing to wait for in a handler, ` +

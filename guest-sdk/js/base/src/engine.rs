@@ -11,7 +11,7 @@ use crate::{host, modules};
 /// How deep calls may go, in bytes of the stack that C keeps in memory. It must run out
 /// before the stack of WebAssembly does, which the engine cannot see: then a script that
 /// recurses without end gets a `RangeError` with a stack instead of a trap without one.
-const STACK_BYTES: usize = 256 << 10;
+const STACK_BYTES: usize = 512 << 10;
 
 /// Bytes allocated before cycles are looked for: what most calls never get to. Values
 /// that are part of no cycle are freed at once anyway.

@@ -13,18 +13,24 @@ const LEVELS = ["trace", "debug", "info", "warn", "error"];
 /** An instance of the base over a server in memory. */
 export class Base {
   #exports;
+  #module;
   #handles = new Map();
   #nHandles = 0;
 
   /** `server`: `{ tables, log, sequence, timeMs, requestTimeMs, emit, schedule, cancelTimer, newId }`. */
   constructor(module, server) {
+    this.#module = module;
     this.server = server;
     this.#exports = new WebAssembly.Instance(module, this.#imports()).exports;
   }
 
-  /** A copy of its memory, to begin others with. */
-  get memory() {
-    return this.#exports.memory;
+  /** A fresh instance that begins as this one is now: what a snapshot is on the server. */
+  fork(server = this.server) {
+    const fork = new Base(this.#module, server);
+    const [from, to] = [this.#exports.memory, fork.#exports.memory];
+    to.grow((from.buffer.byteLength - to.buffer.byteLength) >> 16);
+    new Uint8Array(to.buffer).set(new Uint8Array(from.buffer));
+    return fork;
   }
 
   prepare() {
