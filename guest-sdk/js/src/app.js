@@ -44,7 +44,7 @@ function table(path, declared) {
   if (TAKEN.includes(property)) {
     fail(path, `is a name that handlers have already; call it something else, and not one of ${TAKEN.join(", ")}`);
   }
-  checkMembers(path, declared, ["key", "description", "adopt"]);
+  checkMembers(path, declared, ["key", "row", "description", "adopt"]);
   try {
     return {
       name: kebab(property),

@@ -49,7 +49,7 @@ test("what is declared wrongly is refused, and says where", () => {
   const refusals = [
     [undefined, "app() is an object, not undefined"],
     [{ table: {} }, "app() has no member `table`; it has description, tables, events, queries, commands, projections, reactions, onDeploy"],
-    [{ tables: { a: { keys: "text" } } }, "tables.a has no member `keys`; it has key, description, adopt"],
+    [{ tables: { a: { keys: "text" } } }, "tables.a has no member `keys`; it has key, row, description, adopt"],
     [{ tables: { a: { key: "number" } } }, 'tables.a.key "number" is no type of a key; there are text, integer, boolean, uuid, and arrays of them'],
     [{ tables: [] }, "tables is an object, not "],
     [{ queries: { a: 1 } }, "queries.a is an object, not 1"],

@@ -22,7 +22,7 @@ export function describe(thrown) {
 /** The text that the log gets. */
 export function failureText(thrown) {
   const { title, stack } = describe(thrown);
-  let text = title.length > TEXT_BYTES_MAX / 2 ? `${title.slice(0, TEXT_BYTES_MAX / 2)}…` : title;
+  let text = cut(title, TEXT_BYTES_MAX / 2);
   let left = TEXT_BYTES_MAX - bytesOf(text);
   for (const line of stack) {
     left -= bytesOf(line) + 1;
@@ -65,8 +65,21 @@ function textOf(thrown, name) {
   }
 }
 
+/** The beginning of a text, as much as fits into so many bytes. */
+function cut(text, bytes) {
+  let [left, end] = [bytes - bytesOf("…"), 0];
+  for (const character of text) {
+    left -= width(character);
+    if (left < 0) return `${text.slice(0, end)}…`;
+    end += character.length;
+  }
+  return text;
+}
+
 function bytesOf(text) {
-  return text.length * 3 > TEXT_BYTES_MAX ? Array.from(text).reduce((sum, character) => sum + width(character), 0) : text.length;
+  let bytes = 0;
+  for (const character of text) bytes += width(character);
+  return bytes;
 }
 
 function width(character) {
