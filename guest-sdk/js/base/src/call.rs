@@ -123,17 +123,16 @@ pub(crate) fn answer(
 }
 
 /// What the SDK returned; none if the handler failed.
-pub(crate) fn read<'js>(
-    ctx: &Ctx<'js>,
-    returned: rquickjs::Value<'js>,
-) -> Result<Option<Answer>> {
+pub(crate) fn read<'js>(ctx: &Ctx<'js>, returned: rquickjs::Value<'js>) -> Result<Option<Answer>> {
     if returned.is_null() {
         return Ok(None);
     }
     let answer = if let Some(text) = returned.as_string() {
         Answer::Value(Value::Json(text.to_string()?))
     } else if let Some(commands) = returned.as_array() {
-        Answer::Commands(commands.iter().map(|command| read_command(&command?)).collect::<Result<_>>()?)
+        Answer::Commands(
+            commands.iter().map(|command| read_command(&command?)).collect::<Result<_>>()?,
+        )
     } else if let Ok(bytes) = TypedArray::<u8>::from_value(returned.clone()) {
         Answer::Value(Value::Bytes(host::copy(ctx, &bytes)?))
     } else {

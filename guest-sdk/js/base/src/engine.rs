@@ -59,6 +59,7 @@ fn try_make() -> Result<Engine, String> {
     let runtime = Runtime::new().map_err(|error| error.to_string())?;
     runtime.set_max_stack_size(STACK_BYTES);
     runtime.set_gc_threshold(GC_THRESHOLD_BYTES);
+    runtime.set_host_promise_rejection_tracker(Some(Box::new(host::track)));
     runtime.set_loader(modules::Sdk, modules::Sdk);
     let context = Context::full(&runtime).map_err(|error| error.to_string())?;
     let glue = context.with(|ctx| {

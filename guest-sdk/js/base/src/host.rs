@@ -2,9 +2,11 @@
 //! the log. The SDK knows which of them a handler may use; where it does not, this
 //! throws.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
-use rquickjs::{Array, Ctx, Error, Exception, Function, Object, Result, TypedArray, Value};
+use rquickjs::{
+    Array, Ctx, Error, Exception, Function, Object, Persistent, Result, TypedArray, Value,
+};
 
 use crate::bindings::chancery::app::log::{self, Level};
 use crate::bindings::chancery::app::store::{Cursor, Snapshot, Transaction, View};
@@ -22,9 +24,15 @@ pub(crate) enum Handle {
 
 thread_local! {
     static HANDLE: RefCell<Option<Handle>> = const { RefCell::new(None) };
-    /// By number, which scripts do not see. Given back when the call ends.
-    static CURSORS: RefCell<Vec<Option<Cursor>>> = const { RefCell::new(Vec::new()) };
+    /// By numbers that scripts do not see. Given back when the call ends.
+    static CURSORS: RefCell<Vec<(u32, Cursor)>> = const { RefCell::new(Vec::new()) };
+    /// Never given twice, so that what is kept from one call means nothing in another.
+    static N_CURSORS: Cell<u32> = const { Cell::new(0) };
+    /// Promises that were rejected, and why, with nobody there to be told.
+    static REJECTED: RefCell<Vec<(Kept, Kept)>> = const { RefCell::new(Vec::new()) };
 }
+
+type Kept = Persistent<Value<'static>>;
 
 /// The handle is there as long as this.
 pub(crate) struct Open;
@@ -32,6 +40,7 @@ pub(crate) struct Open;
 /// Makes a handle that of the current call.
 pub(crate) fn open(handle: Handle) -> Open {
     HANDLE.set(Some(handle));
+    REJECTED.take();
     Open
 }
 
@@ -166,37 +175,28 @@ fn scan(
     lower: Option<String>,
     upper: Option<String>,
     is_descending: bool,
-) -> Result<usize> {
+) -> Result<u32> {
     let range = range(prefix, lower, upper);
     let order = if is_descending { Order::Descending } else { Order::Ascending };
     let cursor = read!(&ctx, scan(&table, &range, order))?;
-    CURSORS.with_borrow_mut(|cursors| {
-        let free = cursors.iter().position(Option::is_none);
-        let number = free.unwrap_or(cursors.len());
-        match cursors.get_mut(number) {
-            Some(place) => *place = Some(cursor),
-            None => cursors.push(Some(cursor)),
-        }
-        Ok(number)
-    })
+    let number = N_CURSORS.get();
+    N_CURSORS.set(number.wrapping_add(1));
+    CURSORS.with_borrow_mut(|cursors| cursors.push((number, cursor)));
+    Ok(number)
 }
 
 /// The next rows, as an array of pairs; an empty one at the end.
-fn next(ctx: Ctx<'_>, cursor: usize, bytes_max: u32) -> Result<Value<'_>> {
+fn next(ctx: Ctx<'_>, number: u32, bytes_max: u32) -> Result<Value<'_>> {
     let page = CURSORS.with_borrow(|cursors| {
-        let cursor = cursors.get(cursor).and_then(Option::as_ref);
-        cursor.map(|cursor| cursor.next_json(bytes_max))
+        let cursor = cursors.iter().find(|(other, _)| *other == number);
+        cursor.map(|(_, cursor)| cursor.next_json(bytes_max))
     });
     let message = "a scan can only be read by the call that began it";
     ctx.json_parse(page.ok_or_else(|| Exception::throw_message(&ctx, message))?)
 }
 
-fn close(cursor: usize) {
-    CURSORS.with_borrow_mut(|cursors| {
-        if let Some(place) = cursors.get_mut(cursor) {
-            *place = None;
-        }
-    });
+fn close(number: u32) {
+    CURSORS.with_borrow_mut(|cursors| cursors.retain(|(other, _)| *other != number));
 }
 
 fn put(ctx: Ctx<'_>, table: String, key: String, json: String) -> Result<()> {
@@ -222,12 +222,7 @@ fn delete(ctx: Ctx<'_>, table: String, key: String) -> Result<()> {
     write!(&ctx, delete(&table, &key))
 }
 
-fn emit(
-    ctx: Ctx<'_>,
-    event_type: String,
-    subject: Option<String>,
-    data: String,
-) -> Result<String> {
+fn emit(ctx: Ctx<'_>, event_type: String, subject: Option<String>, data: String) -> Result<String> {
     let event = NewEvent { event_type, subject, data };
     transact!(&ctx, emit(&event))
 }
@@ -307,9 +302,27 @@ fn decode_text(ctx: Ctx<'_>, bytes: TypedArray<'_, u8>, is_fatal: bool) -> Resul
     }
 }
 
-/// Runs what waits for promises, until nothing does.
-fn drain(ctx: Ctx<'_>) {
+/// Runs what waits for promises, until nothing does. Throws what a promise was rejected
+/// with if nobody was there to be told: otherwise it would be lost.
+fn drain(ctx: Ctx<'_>) -> Result<()> {
     while ctx.execute_pending_job() {}
+    match REJECTED.take().into_iter().next() {
+        Some((_, reason)) => Err(ctx.throw(reason.restore(&ctx)?)),
+        None => Ok(()),
+    }
+}
+
+/// Notes that a promise was rejected, or that somebody was told after all.
+pub(crate) fn track<'js>(ctx: Ctx<'js>, promise: Value<'js>, reason: Value<'js>, is_told: bool) {
+    REJECTED.with_borrow_mut(|rejected| {
+        if is_told {
+            rejected.retain(|(other, _)| {
+                other.clone().restore(&ctx).is_ok_and(|other| other != promise)
+            });
+        } else {
+            rejected.push((Persistent::save(&ctx, promise), Persistent::save(&ctx, reason)));
+        }
+    });
 }
 
 /// The contract keeps numbers below 2^53, which a double holds.

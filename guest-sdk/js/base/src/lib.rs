@@ -38,11 +38,7 @@ impl loader::Guest for Base {
         load::load(name, source)
     }
 
-    fn adhoc(
-        snapshot: Snapshot,
-        source: String,
-        request: QueryRequest,
-    ) -> Result<Value, Failure> {
+    fn adhoc(snapshot: Snapshot, source: String, request: QueryRequest) -> Result<Value, Failure> {
         let _open = host::open(Handle::Snapshot(snapshot));
         load::adhoc(&source, request)
     }
@@ -76,11 +72,7 @@ impl projections::Guest for Base {
 }
 
 impl reactions::Guest for Base {
-    fn react(
-        snapshot: Snapshot,
-        name: String,
-        event: Event,
-    ) -> Result<Vec<NewCommand>, Failure> {
+    fn react(snapshot: Snapshot, name: String, event: Event) -> Result<Vec<NewCommand>, Failure> {
         let _open = host::open(Handle::Snapshot(snapshot));
         call::react(name, event)
     }

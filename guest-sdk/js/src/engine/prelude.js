@@ -38,3 +38,12 @@ for (const [name, value] of Object.entries({ console, crypto, structuredClone, T
 }
 
 define(Math, "random", random);
+
+// The engine's own drops what is thrown. Of a promise that nobody waits for it is reported.
+const resolved = Promise.resolve();
+const { then } = Promise.prototype;
+
+define(globalThis, "queueMicrotask", function queueMicrotask(callback) {
+  if (typeof callback !== "function") throw new TypeError("queueMicrotask takes a function");
+  then.call(resolved, () => callback());
+});
