@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks to a person")]
 #![expect(clippy::disallowed_methods, reason = "it times what it does by the machine's clock")]
 
+mod base;
 mod call;
 mod demo;
 mod sabotage;
@@ -25,6 +26,8 @@ usage: cargo xtask <task>
                 middle, shows that nothing was lost, and leaves it running
   demo --once   the same, but ends instead
   test          formatting, lints, documentation, and every test
+  base          builds the component that runs scripts, QuickJS with the SDK in it, as a
+                core module: target/script-base/script-base.wasm
   torture --hours N
                 crashes, failures, rot, kills and full disks for about N hours, and one
                 table of what was tried
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         ["demo"] => Workspace::find().and_then(|it| demo::run(&it, demo::End::StaysUp)),
         ["demo", "--once"] => Workspace::find().and_then(|it| demo::run(&it, demo::End::Once)),
         ["test"] => Workspace::find().and_then(|it| test::run(&it)),
+        ["base"] => Workspace::find().and_then(|it| base::run(&it)),
         ["torture", "--hours", hours] => Workspace::find().and_then(|it| torture::run(&it, hours)),
         ["sabotage"] => Workspace::find().and_then(|it| sabotage::run(&it, &[])),
         ["sabotage", "--only", names @ ..] if !names.is_empty() => {

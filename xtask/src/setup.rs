@@ -16,6 +16,11 @@ const MOVIES_ARCHIVE: &str = "vega-datasets-3.2.1.tgz";
 const MOVIES_MEMBER: &str = "package/data/movies.json";
 const MOVIES_SHA256: &str = "e63c499759e3b07b49563e036f55290f87feb56def8703ec049ca305ab1523d3";
 
+/// The SDK for JavaScript, from the root.
+pub(crate) const JS_SDK: &str = "guest-sdk/js";
+/// The shop that is written with it.
+pub(crate) const JS_SHOP: &str = "examples/shop-js";
+
 /// Adds the target that modules are built for, if it is missing.
 pub(crate) fn wasm_target(workspace: &Workspace) -> Result<()> {
     let sysroot = Call::new(&workspace.root, "rustc").args("--print sysroot").output()?;
@@ -26,6 +31,31 @@ pub(crate) fn wasm_target(workspace: &Workspace) -> Result<()> {
     }
     let add = Call::new(&workspace.root, "rustup").args("target add").arg(WASM_TARGET);
     add.run().with_context(|| format!("the target {WASM_TARGET} is missing"))
+}
+
+/// Installs a C compiler for WebAssembly, if there is none: QuickJS is written in C.
+pub(crate) fn wasm_compiler(workspace: &Workspace) -> Result<()> {
+    let targets = Call::new(&workspace.root, "clang").args("--print-targets");
+    let is_there = targets.is_available()
+        && String::from_utf8_lossy(&targets.output()?).contains("wasm32")
+        && Call::new(&workspace.root, "llvm-ar").args("--version").is_available();
+    if is_there {
+        return Ok(());
+    }
+    let install = Call::new(&workspace.root, "apt-get").args("install --yes clang llvm");
+    install.run().context(
+        "clang with its WebAssembly backend, and llvm-ar, are needed to build QuickJS; install \
+         your system's packages of clang and llvm",
+    )
+}
+
+/// Installs what the tests of JavaScript need, as their lock files say.
+pub(crate) fn npm_packages(workspace: &Workspace) -> Result<()> {
+    for folder in [JS_SDK, JS_SHOP] {
+        let install = Call::new(&workspace.root.join(folder), "npm").args("ci --no-audit --no-fund");
+        install.run().context("the tests of the JavaScript SDK need Node.js 20 or later, and npm")?;
+    }
+    Ok(())
 }
 
 /// Builds the server as tests use it, and says where it is.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+use crate::base;
 use crate::call::Call;
 use crate::setup;
 use crate::workspace::{GUESTS_MANIFEST, Workspace};
@@ -27,6 +28,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let mut steps = vec![
         prepared("wasm target", || setup::wasm_target(workspace))?,
         prepared("movies", || setup::movies(workspace).map(drop))?,
+        prepared("packages of npm", || setup::npm_packages(workspace))?,
+        prepared("script base", || base::build(workspace).map(drop))?,
     ];
     for (name, call) in quick(workspace) {
         steps.push(checked(name, &call)?);
@@ -36,6 +39,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             true => steps.push(checked(name, &call)?),
             false => steps.push(skipped(name, &call, "cargo-deny is not installed")),
         }
+    }
+    for (name, call) in javascript(workspace) {
+        steps.push(checked(name, &call)?);
     }
     for (name, call) in compiled(workspace) {
         steps.push(checked(name, &call)?);
@@ -57,6 +63,16 @@ fn dependencies(workspace: &Workspace) -> [(&'static str, Call); 2] {
         call.args("check --hide-inclusion-graph")
     };
     [("dependencies", deny("Cargo.toml")), ("those of guests", deny(GUESTS_MANIFEST))]
+}
+
+/// The SDK for JavaScript and what is written with it.
+fn javascript(workspace: &Workspace) -> [(&'static str, Call); 3] {
+    let npm = |folder: &str| Call::new(&workspace.root.join(folder), "npm").args("run --silent");
+    [
+        ("JavaScript SDK", npm(setup::JS_SDK).args("test")),
+        ("types of its SDK", npm(setup::JS_SDK).args("types")),
+        ("shop in JavaScript", npm(setup::JS_SHOP).args("test")),
+    ]
 }
 
 /// What has to be compiled: the guests first, as they are small.

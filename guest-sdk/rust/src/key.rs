@@ -27,6 +27,8 @@ mod integer;
 #[cfg(test)]
 mod tests;
 mod tuple;
+#[cfg(test)]
+mod vectors;
 
 use std::fmt;
 

@@ -3,7 +3,7 @@
 use chancery_tests::{App, Reply, Server};
 use serde_json::{Value as Json, json};
 
-use super::{COUNTER, deploy};
+use super::{COUNTER, deploy, server};
 
 fn ask(app: &App, script: &str) -> Reply {
     let headers = [("content-type", "text/javascript")];
@@ -21,7 +21,7 @@ fn counted(server: &Server) -> App {
 
 #[test]
 fn an_expression_or_a_body_reads_every_table() {
-    let server = Server::start();
+    let server = server();
     let app = counted(&server);
     let sum = "[...table('counts').scan()].reduce((sum, [, n]) => sum + n, 0)";
     assert_eq!(ask(&app, sum).expect(200), json!(6));
@@ -36,13 +36,13 @@ fn an_expression_or_a_body_reads_every_table() {
 
 #[test]
 fn it_changes_nothing_and_says_what_is_wrong() {
-    let server = Server::start();
+    let server = server();
     let app = counted(&server);
     let before = app.sequence();
     let wrong = ask(&app, "table('counts').put('a', 9)");
     assert!(wrong.status >= 400, "{wrong:?}");
     let wrong = ask(&app, "1 +* 2");
-    assert_eq!((wrong.status, wrong.code().as_str()), (422, "syntax-error"));
+    assert_eq!((wrong.status, wrong.code().as_str()), (409, "syntax-error"));
     let wrong = ask(&app, "nothing.here");
     let detail = wrong.json()["detail"].as_str().unwrap_or_default().to_owned();
     assert!(wrong.status >= 400 && detail.contains("nothing"), "{wrong:?}");
@@ -54,7 +54,7 @@ fn it_changes_nothing_and_says_what_is_wrong() {
 
 #[test]
 fn the_command_line_asks_and_the_operator_may_switch_it_off() {
-    let server = Server::start();
+    let server = server();
     let _app = counted(&server);
     let (code, said) = server.cli(&["query", "--js", "table('counts').get(input.name)", "name=c"]);
     assert_eq!((code, said.lines().next()), (0, Some("3")), "{said}");

@@ -1,9 +1,9 @@
 //! Scripts that misbehave: each is told so, and nobody else notices.
 
-use chancery_tests::{App, Server};
+use chancery_tests::App;
 use serde_json::json;
 
-use super::{COUNTER, deploy, upload};
+use super::{COUNTER, deploy, server, upload};
 
 /// A module with one query and one command of each name, which do the same.
 const MISFITS: &str = r#"
@@ -46,7 +46,7 @@ export default app({
 
 #[test]
 fn what_cannot_be_a_result_is_told_and_the_server_goes_on() {
-    let server = Server::start();
+    let server = server();
     let app = server.app();
     // Names in capitals are not the SDK's to change.
     let script = MISFITS.replace("[prefix + name", "[prefix + name.toLowerCase()");
@@ -55,7 +55,7 @@ fn what_cannot_be_a_result_is_told_and_the_server_goes_on() {
     let failures = [
         ("throwstext", "a text"),
         ("throwsnothing", "undefined"),
-        ("cyclic", "circular"),
+        ("cyclic", "contains itself"),
         ("big", "BigInt"),
         ("fn", "function"),
         ("never", "promise"),
@@ -86,14 +86,15 @@ fn what_cannot_be_a_result_is_told_and_the_server_goes_on() {
 
 #[test]
 fn i8_what_a_script_does_to_its_engine_reaches_no_other_module_or_request() {
-    let server = Server::start();
+    let server = server();
     let app = server.app();
     let script = MISFITS.replace("[prefix + name", "[prefix + name.toLowerCase()");
     deploy(&app, "misfits", &script);
     deploy(&app, "counter", COUNTER);
     for _ in 0..3 {
-        assert_eq!(app.ask("q-tampers", &json!({})), json!({ "fine": true }));
-        assert_eq!(app.succeed("c-tampers", &json!({})), json!({ "fine": true }));
+        // Its own results it may change as it likes.
+        assert_eq!(app.ask("q-tampers", &json!({})), json!("tampered"));
+        assert_eq!(app.succeed("c-tampers", &json!({})), json!("tampered"));
         assert_eq!(app.ask("q-evaluates", &json!({})), json!(2));
     }
     app.succeed("add", &json!({ "name": "a", "by": 2 }));
@@ -102,7 +103,7 @@ fn i8_what_a_script_does_to_its_engine_reaches_no_other_module_or_request() {
 
 #[test]
 fn what_is_no_module_is_refused_before_anything_is_logged() {
-    let server = Server::start();
+    let server = server();
     let app = server.app();
     let before = app.sequence();
     let import = "import { app } from 'chancery-sdk';\n";

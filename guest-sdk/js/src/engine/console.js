@@ -1,0 +1,24 @@
+// `console`, which writes to the server's log.
+
+import { host } from "./host.js";
+import { inspect } from "./inspect.js";
+
+const [TRACE, DEBUG, INFO, WARN, ERROR] = [0, 1, 2, 3, 4];
+
+/** Writes a line to the log as an error. */
+export function logError(text) {
+  host.log(ERROR, text);
+}
+
+function writer(level) {
+  return (...values) => host.log(level, values.map(inspect).join(" "));
+}
+
+export const console = Object.freeze({
+  trace: writer(TRACE),
+  debug: writer(DEBUG),
+  log: writer(INFO),
+  info: writer(INFO),
+  warn: writer(WARN),
+  error: writer(ERROR),
+});
