@@ -3,6 +3,7 @@
 mod adhoc;
 mod base;
 mod misfits;
+mod shop;
 
 use chancery_tests::{App, Reply, Server};
 use serde_json::{Value as Json, json};

@@ -15,7 +15,7 @@ use super::guest_log::Callee;
 use super::initialiser::Initialiser;
 use super::module::Module;
 use super::refused::Refused;
-use super::script::{Bases, Script};
+use super::script::{self, Bases, Script};
 use super::settings::{Budget, Settings};
 use super::upload;
 use crate::value::Hash;
@@ -114,6 +114,16 @@ impl Host {
             self.initialiser.initialise(&module);
         }
         Ok(module)
+    }
+
+    /// The component that a script is the same as: the base with the script evaluated.
+    /// Takes as long as compiling the base, twice.
+    ///
+    /// # Errors
+    /// [`Refused`], as for an upload of the script.
+    pub fn component_of(&self, script: &Script) -> Result<Vec<u8>, Refused> {
+        let base = self.bases.get(self, script.base, |_| None)?;
+        script::snapshot(self, &base, script)
     }
 
     /// Compiled code with what it imports.
