@@ -3,6 +3,7 @@
 
 import "./prelude.js";
 
+import * as sdk from "../index.js";
 import { definitionOf } from "../app.js";
 import { bind, settle } from "../calls.js";
 import { isBytes, toJson } from "../json.js";
@@ -16,6 +17,9 @@ import { host } from "./host.js";
 import { describe as describeThrown, failureText, placeOf } from "./report.js";
 
 const { parse } = JSON;
+
+/** What the engine says of an import of the SDK that is not there. */
+const NO_EXPORT = /^SyntaxError: Could not find export '(.*)' in module 'chancery-sdk\/index\.js'$/;
 
 let definition;
 let handlers;
@@ -94,6 +98,11 @@ export function refuse(thrown, stage, name, specifier) {
     return failure("unsupported-import", message, { specifier });
   }
   const described = describeThrown(thrown);
+  const missing = NO_EXPORT.exec(described.title);
+  if (missing !== null) {
+    const message = `"chancery-sdk" exports no \`${missing[1]}\`; it has ${Object.keys(sdk).join(", ")}.`;
+    return failure("unsupported-import", message, { specifier: "chancery-sdk" });
+  }
   const place = placeOf(described);
   if (stage === "syntax") return failure("syntax-error", described.title, place);
   return failure("script-failed", described.title, { stack: described.stack.join("\n"), ...place });
