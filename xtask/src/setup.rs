@@ -52,8 +52,11 @@ pub(crate) fn wasm_compiler(workspace: &Workspace) -> Result<()> {
 /// Installs what the tests of JavaScript need, as their lock files say.
 pub(crate) fn npm_packages(workspace: &Workspace) -> Result<()> {
     for folder in [JS_SDK, JS_SHOP] {
-        let install = Call::new(&workspace.root.join(folder), "npm").args("ci --no-audit --no-fund");
-        install.run().context("the tests of the JavaScript SDK need Node.js 20 or later, and npm")?;
+        let install =
+            Call::new(&workspace.root.join(folder), "npm").args("ci --no-audit --no-fund");
+        install
+            .run()
+            .context("the tests of the JavaScript SDK need Node.js 20 or later, and npm")?;
     }
     Ok(())
 }
