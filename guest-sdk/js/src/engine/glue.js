@@ -28,8 +28,12 @@ let handlers;
 export function install(exported, name) {
   definition = definitionOf(exported);
   if (definition === undefined) {
-    const found = exported === undefined ? "has no default export" : "has a default export that app() did not make";
-    const message = `${name} ${found}; it must have \`export default app({ … })\`.`;
+    const wanted = "it must have `export default app({ … })`";
+    const message =
+      exported === undefined
+        ? `${name} has no default export; ${wanted}.`
+        : `${name} has a default export that app() did not make; ${wanted}, with the app() of ` +
+          '"chancery-sdk", which a bundler has to leave out (external).';
     return failure("no-app", message, undefined);
   }
   handlers = bind(definition, host);
@@ -58,10 +62,10 @@ export function execute(id, name, input, sequence, timeMs, scheduledForMs, basis
     timeMs,
     scheduledFor: scheduledForMs === undefined ? undefined : new Date(scheduledForMs),
     basis,
-    caller: caller === undefined ? undefined : parse(caller),
+    caller: read(caller),
     correlationId,
     causationId,
-    metadata: parse(metadata),
+    metadata: read(metadata),
   };
   return attempt(() => result(handlers.execute(command, input), `the result of command "${name}"`));
 }
@@ -147,7 +151,13 @@ function failure(code, message, details) {
 }
 
 function request(name, caller, metadata) {
-  return { name, caller: caller === undefined ? undefined : parse(caller), metadata: parse(metadata) };
+  return { name, caller: read(caller), metadata: read(metadata) };
+}
+
+/** JSON that need not be there, and mostly says nothing. */
+function read(json) {
+  if (json === undefined) return undefined;
+  return json === "{}" ? {} : parse(json);
 }
 
 function event(handler, position, id, type, subject, timeMs, data, sequence, commandId, correlationId, causationId, moduleHash, metadata) {
@@ -165,6 +175,6 @@ function event(handler, position, id, type, subject, timeMs, data, sequence, com
     correlationId,
     causationId,
     moduleHash,
-    metadata: parse(metadata),
+    metadata: read(metadata),
   };
 }
