@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::call::Call;
 use crate::setup;
 use crate::workspace::{WASM_TARGET, Workspace};
 

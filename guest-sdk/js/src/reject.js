@@ -18,6 +18,7 @@ export class Rejection extends Error {
     if (typeof message !== "string") {
       throw new TypeError(`the rejection "${code}" needs a message for people: one sentence`);
     }
+    Object.defineProperty(this, "name", { value: "Rejection", configurable: true, writable: true });
     this.code = code;
     this.details = details;
     this.events = events;
@@ -29,7 +30,8 @@ export class Rejection extends Error {
   }
 }
 
-Object.defineProperty(Rejection.prototype, "name", { value: "Rejection", configurable: true, writable: true });
+Object.freeze(Rejection);
+Object.freeze(Rejection.prototype);
 
 /**
  * Refuses: nothing that the command staged is kept, and the client gets the code, the message
@@ -38,3 +40,5 @@ Object.defineProperty(Rejection.prototype, "name", { value: "Rejection", configu
 export function reject(code, message, details, options) {
   throw new Rejection(code, message, details, options);
 }
+
+Object.freeze(reject);

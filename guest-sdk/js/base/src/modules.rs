@@ -25,6 +25,7 @@ modules! {
     "engine/console.js",
     "engine/crypto.js",
     "engine/glue.js",
+    "engine/harden.js",
     "engine/host.js",
     "engine/inspect.js",
     "engine/prelude.js",

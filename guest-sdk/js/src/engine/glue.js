@@ -3,6 +3,7 @@
 
 import "./prelude.js";
 
+import * as sdk from "../index.js";
 import { definitionOf } from "../app.js";
 import { bind, settle } from "../calls.js";
 import { isBytes, toJson } from "../json.js";
@@ -17,6 +18,9 @@ import { describe as describeThrown, failureText, placeOf } from "./report.js";
 
 const { parse } = JSON;
 
+/** What the engine says of an import of the SDK that is not there. */
+const NO_EXPORT = /^SyntaxError: Could not find export '(.*)' in module 'chancery-sdk\/index\.js'$/;
+
 let definition;
 let handlers;
 
@@ -24,8 +28,12 @@ let handlers;
 export function install(exported, name) {
   definition = definitionOf(exported);
   if (definition === undefined) {
-    const found = exported === undefined ? "has no default export" : "has a default export that app() did not make";
-    const message = `${name} ${found}; it must have \`export default app({ … })\`.`;
+    const wanted = "it must have `export default app({ … })`";
+    const message =
+      exported === undefined
+        ? `${name} has no default export; ${wanted}.`
+        : `${name} has a default export that app() did not make; ${wanted}, with the app() of ` +
+          '"chancery-sdk", which a bundler has to leave out (external).';
     return failure("no-app", message, undefined);
   }
   handlers = bind(definition, host);
@@ -54,10 +62,10 @@ export function execute(id, name, input, sequence, timeMs, scheduledForMs, basis
     timeMs,
     scheduledFor: scheduledForMs === undefined ? undefined : new Date(scheduledForMs),
     basis,
-    caller: caller === undefined ? undefined : parse(caller),
+    caller: read(caller),
     correlationId,
     causationId,
-    metadata: parse(metadata),
+    metadata: read(metadata),
   };
   return attempt(() => result(handlers.execute(command, input), `the result of command "${name}"`));
 }
@@ -94,6 +102,11 @@ export function refuse(thrown, stage, name, specifier) {
     return failure("unsupported-import", message, { specifier });
   }
   const described = describeThrown(thrown);
+  const missing = NO_EXPORT.exec(described.title);
+  if (missing !== null) {
+    const message = `"chancery-sdk" exports no \`${missing[1]}\`; it has ${Object.keys(sdk).join(", ")}.`;
+    return failure("unsupported-import", message, { specifier: "chancery-sdk" });
+  }
   const place = placeOf(described);
   if (stage === "syntax") return failure("syntax-error", described.title, place);
   return failure("script-failed", described.title, { stack: described.stack.join("\n"), ...place });
@@ -138,7 +151,13 @@ function failure(code, message, details) {
 }
 
 function request(name, caller, metadata) {
-  return { name, caller: caller === undefined ? undefined : parse(caller), metadata: parse(metadata) };
+  return { name, caller: read(caller), metadata: read(metadata) };
+}
+
+/** JSON that need not be there, and mostly says nothing. */
+function read(json) {
+  if (json === undefined) return undefined;
+  return json === "{}" ? {} : parse(json);
 }
 
 function event(handler, position, id, type, subject, timeMs, data, sequence, commandId, correlationId, causationId, moduleHash, metadata) {
@@ -156,6 +175,6 @@ function event(handler, position, id, type, subject, timeMs, data, sequence, com
     correlationId,
     causationId,
     moduleHash,
-    metadata: parse(metadata),
+    metadata: read(metadata),
   };
 }

@@ -4,6 +4,7 @@
 import { structuredClone } from "./clone.js";
 import { console } from "./console.js";
 import { crypto, random } from "./crypto.js";
+import { harden } from "./harden.js";
 import { TextDecoder, TextEncoder } from "./text.js";
 
 const LATER = "a handler runs to its end at once; to do something later, schedule a command: tx.schedule(at, name, input)";
@@ -47,3 +48,6 @@ define(globalThis, "queueMicrotask", function queueMicrotask(callback) {
   if (typeof callback !== "function") throw new TypeError("queueMicrotask takes a function");
   then.call(resolved, () => callback());
 });
+
+// What is absent may be put there by whoever needs something of that name.
+harden(Object.keys(ABSENT));

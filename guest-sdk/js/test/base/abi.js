@@ -24,6 +24,11 @@ export class Base {
     this.#exports = new WebAssembly.Instance(module, this.#imports()).exports;
   }
 
+  /** Its memory, as it is now. */
+  get memory() {
+    return this.#exports.memory;
+  }
+
   /** A fresh instance that begins as this one is now: what a snapshot is on the server. */
   fork(server = this.server) {
     const fork = new Base(this.#module, server);

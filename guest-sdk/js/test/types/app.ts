@@ -1,5 +1,7 @@
 // Compiles if the types say what they should: each `@ts-expect-error` is a mistake they catch.
 
+/// <reference path="../../types/globals.d.ts" />
+
 import { app, reject, type, type Event, type State, type Transaction } from "chancery-sdk";
 import { given } from "chancery-sdk/testing";
 
@@ -111,5 +113,10 @@ export const left: number | undefined = given(shop)
 
 // @ts-expect-error: not a table of the shop
 given(shop).row("stok", "lamp", 1);
+
+const bytes: Uint8Array = new TextEncoder().encode(crypto.randomUUID());
+console.log(structuredClone({ left }), new TextDecoder().decode(bytes), Math.random());
+// @ts-expect-error: there are no timers
+setTimeout(() => {}, 1);
 
 export { helper };
