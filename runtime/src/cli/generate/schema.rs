@@ -41,9 +41,17 @@ impl Declared {
     /// Declares what a schema says under a name that was taken for it, and everything that
     /// it refers to.
     pub(super) fn declare(&mut self, name: &str, schema: &Json) {
-        let mut document = Document { root: schema, name, declared: self };
-        let of = document.of(schema);
-        self.insert(name, schema, of);
+        let mut document = Document {
+            root: schema,
+            name,
+            declared: self,
+            named: BTreeMap::new(),
+            left: vec![(name.to_owned(), schema)],
+        };
+        while let Some((name, schema)) = document.left.pop() {
+            let declaration = Declaration { about: about(schema), of: document.of(schema) };
+            document.declared.types.insert(name, declaration);
+        }
     }
 
     /// All types, in the order of their names. Those that are nothing but themselves are
@@ -58,10 +66,6 @@ impl Declared {
             }
         }
         self.types
-    }
-
-    fn insert(&mut self, name: &str, schema: &Json, of: Type) {
-        self.types.insert(name.to_owned(), Declaration { about: about(schema), of });
     }
 
     fn leads_to_itself(&self, name: &str) -> bool {
@@ -111,10 +115,14 @@ struct Document<'a> {
     root: &'a Json,
     name: &'a str,
     declared: &'a mut Declared,
+    /// Definitions that have a name, by where they are.
+    named: BTreeMap<&'a str, String>,
+    /// Those of them that are still to be declared.
+    left: Vec<(String, &'a Json)>,
 }
 
-impl Document<'_> {
-    fn of(&mut self, schema: &Json) -> Type {
+impl<'a> Document<'a> {
+    fn of(&mut self, schema: &'a Json) -> Type {
         match schema {
             Json::Bool(false) => Type::Never,
             Json::Object(schema) => self.of_object(schema),
@@ -122,7 +130,7 @@ impl Document<'_> {
         }
     }
 
-    fn of_object(&mut self, schema: &Map<String, Json>) -> Type {
+    fn of_object(&mut self, schema: &'a Map<String, Json>) -> Type {
         let mut parts = Vec::new();
         if let Some(Json::String(reference)) = schema.get("$ref") {
             parts.push(self.reference(reference));
@@ -157,12 +165,12 @@ impl Document<'_> {
         }
     }
 
-    fn each(&mut self, schemas: &[Json]) -> Vec<Type> {
+    fn each(&mut self, schemas: &'a [Json]) -> Vec<Type> {
         schemas.iter().map(|schema| self.of(schema)).collect()
     }
 
     /// What `type` says, or what is said of a type that is not named.
-    fn of_kind(&mut self, schema: &Map<String, Json>) -> Type {
+    fn of_kind(&mut self, schema: &'a Map<String, Json>) -> Type {
         let has = |members: &[&str]| members.iter().any(|member| schema.contains_key(*member));
         match schema.get("type") {
             Some(Json::String(kind)) => self.kind(kind, schema),
@@ -178,7 +186,7 @@ impl Document<'_> {
         }
     }
 
-    fn kind(&mut self, kind: &str, schema: &Map<String, Json>) -> Type {
+    fn kind(&mut self, kind: &str, schema: &'a Map<String, Json>) -> Type {
         match kind {
             "string" | "boolean" | "null" => Type::word(kind),
             "number" | "integer" => Type::word("number"),
@@ -188,15 +196,14 @@ impl Document<'_> {
         }
     }
 
-    fn object(&mut self, schema: &Map<String, Json>) -> Type {
-        let none = Map::new();
-        let properties = schema.get("properties").and_then(Json::as_object).unwrap_or(&none);
+    fn object(&mut self, schema: &'a Map<String, Json>) -> Type {
+        let properties = schema.get("properties").and_then(Json::as_object);
         let required = schema.get("required").and_then(Json::as_array);
         let is_required = |name: &str| {
             required.is_some_and(|names| names.iter().any(|other| other.as_str() == Some(name)))
         };
         let mut members = Vec::new();
-        for (name, schema) in properties {
+        for (name, schema) in properties.into_iter().flatten() {
             let optional = !is_required(name);
             let (about, of) = (about(schema), self.of(schema));
             members.push(Member { name: name.clone(), optional, about, of });
@@ -208,7 +215,7 @@ impl Document<'_> {
     }
 
     /// What members may be that have no name of their own.
-    fn others(&mut self, schema: &Map<String, Json>, is_bare: bool) -> Option<Type> {
+    fn others(&mut self, schema: &'a Map<String, Json>, is_bare: bool) -> Option<Type> {
         let patterns = schema.get("patternProperties").and_then(Json::as_object);
         let mut others: Vec<Type> = Vec::new();
         for schema in patterns.into_iter().flat_map(Map::values) {
@@ -226,7 +233,7 @@ impl Document<'_> {
         }
     }
 
-    fn array(&mut self, schema: &Map<String, Json>) -> Type {
+    fn array(&mut self, schema: &'a Map<String, Json>) -> Type {
         // Older schemas have both in one member.
         let (first, rest) = match (schema.get("prefixItems"), schema.get("items")) {
             (Some(Json::Array(first)), rest) => (first, rest),
@@ -252,41 +259,50 @@ impl Document<'_> {
     }
 
     /// What a reference leads to, within this document.
-    fn reference(&mut self, reference: &str) -> Type {
+    fn reference(&mut self, reference: &'a str) -> Type {
         let Some(pointer) = reference.strip_prefix('#') else {
             return Type::Unknown;
         };
         if pointer.is_empty() {
             return Type::Named(self.name.to_owned());
         }
+        if let Some(name) = self.named.get(pointer) {
+            return Type::Named(name.clone());
+        }
         let Some(schema) = self.root.pointer(pointer) else {
             return Type::Unknown;
         };
         let wanted = pascal(pointer.rsplit('/').next().unwrap_or_default());
         let known = (wanted.clone(), self.whole(pointer));
-        if let Some(name) = self.declared.shared.get(&known) {
-            return Type::Named(name.clone());
-        }
-        let name = self.declared.name(&wanted);
-        // It may lead to itself.
-        self.declared.shared.insert(known, name.clone());
-        let of = self.of(&schema.clone());
-        self.declared.insert(&name, schema, of);
+        let name = match self.declared.shared.get(&known) {
+            Some(name) => name.clone(),
+            None => {
+                let name = self.declared.name(&wanted);
+                self.declared.shared.insert(known, name.clone());
+                // Later, since it may lead here again.
+                self.left.push((name.clone(), schema));
+                name
+            }
+        };
+        self.named.insert(pointer, name.clone());
         Type::Named(name)
     }
 
     /// All that a definition is made of, as text: the same text is the same type.
-    fn whole(&self, pointer: &str) -> String {
-        let (mut parts, mut left) = (BTreeMap::new(), vec![pointer.to_owned()]);
+    fn whole(&self, pointer: &'a str) -> String {
+        let (mut parts, mut left) = (BTreeMap::new(), vec![pointer]);
         while let Some(next) = left.pop() {
-            let Some(schema) = self.root.pointer(&next) else { continue };
-            if next.is_empty() {
+            let schema = self.root.pointer(next).filter(|_| !parts.contains_key(next));
+            let text = match schema {
+                None => continue,
                 // Whatever refers to the whole document is of this one only.
-                parts.insert(next, self.name.to_owned());
-            } else if !parts.contains_key(&next) {
-                references(schema, &mut left);
-                parts.insert(next, schema.to_string());
-            }
+                Some(_) if next.is_empty() => self.name.to_owned(),
+                Some(schema) => {
+                    references(schema, &mut left);
+                    schema.to_string()
+                }
+            };
+            parts.insert(next, text);
         }
         // The definition itself first: others may be called in another way.
         format!("{pointer} {parts:?}")
@@ -294,12 +310,12 @@ impl Document<'_> {
 }
 
 /// Where the references of a schema lead.
-fn references(schema: &Json, found: &mut Vec<String>) {
+fn references<'a>(schema: &'a Json, found: &mut Vec<&'a str>) {
     match schema {
         Json::Array(all) => all.iter().for_each(|one| references(one, found)),
         Json::Object(members) => {
             let reference = members.get("$ref").and_then(Json::as_str);
-            found.extend(reference.and_then(|text| Some(text.strip_prefix('#')?.to_owned())));
+            found.extend(reference.and_then(|text| text.strip_prefix('#')));
             members.values().for_each(|one| references(one, found));
         }
         _ => {}

@@ -139,6 +139,16 @@ fn references_become_types_of_their_own() {
 }
 
 #[test]
+fn a_long_way_of_references_is_gone_to_its_end() {
+    let next =
+        |n: u32| json!({ "properties": { "next": { "$ref": format!("#/$defs/D{}", n + 1) } } });
+    let defs: serde_json::Map<_, _> = (0..300).map(|n| (format!("D{n}"), next(n))).collect();
+    let text = types(&json!({ "$ref": "#/$defs/D0", "$defs": defs }));
+    assert_eq!(text.matches(" = {").count(), 300);
+    assert!(text.contains("D299 = {\n  next?: unknown;\n}"), "{text}");
+}
+
+#[test]
 fn names_are_types() {
     let names = ["buy-product", "order.placed", "page_of_Item", "9-lives", "", "é", "a b"];
     let wanted = ["BuyProduct", "OrderPlaced", "PageOfItem", "Type9Lives", "Type", "Type", "AB"];
