@@ -41,6 +41,8 @@ export async function* messages(open, patience, lastId) {
       for await (const message of parse(chunks(body, controller, LIMITS), lasts)) {
         failures = 0;
         yield message;
+        // There may be more of what came already.
+        signal?.throwIfAborted();
       }
       throw unanswered("no-answer", "the server ended the stream");
     } catch (error) {

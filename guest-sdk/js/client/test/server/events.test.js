@@ -182,6 +182,14 @@ test("a reader that is told to stop stops", async (t) => {
   assert.deepEqual(await events.next(), { done: true, value: undefined });
   await assert.rejects(take(app.events({ signal }), 1), reason);
   await until("nobody listens", () => proxy.open <= 1);
+
+  // With events at hand that it has not looked at.
+  await emit(app, 3);
+  const stopping = new AbortController();
+  const some = app.events({ signal: stopping.signal });
+  assert.equal((await some.next()).value.position, 1);
+  stopping.abort(reason);
+  await assert.rejects(some.next(), reason);
 });
 
 test("pages lead from one to the next, and back", async (t) => {
