@@ -9,7 +9,8 @@ fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let root = root.canonicalize().expect("the workspace is there");
     let target = target_directory().join("guests");
-    for inputs in ["guest-sdk", "examples", "tests/guests", "wit"] {
+    let sdk = ["guest-sdk/Cargo.toml", "guest-sdk/Cargo.lock", "guest-sdk/rust"];
+    for inputs in sdk.into_iter().chain(["examples", "tests/guests", "wit"]) {
         println!("cargo::rerun-if-changed={}", root.join(inputs).display());
     }
     let wasm = "wasm32-unknown-unknown";

@@ -21,6 +21,7 @@ mod erase;
 mod error;
 mod events;
 mod follow;
+mod generate;
 mod input;
 mod json;
 mod modules;
@@ -139,6 +140,7 @@ enum Command {
     Backup(backup::Backup),
     Restore(restore::Restore),
     Verify(verify::Verify),
+    Generate(generate::Generate),
     Config(config::Config),
     Version(version::Version),
 }
@@ -223,6 +225,7 @@ impl Cli {
             Command::Backup(backup) => backup.run(&context(&mut layers)?.client, output),
             Command::Restore(restore) => restore.run(&mut layers, app, output),
             Command::Verify(verify) => verify.run(&mut layers, app, output),
+            Command::Generate(it) => it.run(&context(&mut layers)?.client, output),
             Command::Config(config) => config.run(layers, output),
             Command::Version(version) => version.run(output),
         }

@@ -3,6 +3,7 @@
 
 mod backup;
 mod cli;
+mod client;
 mod concurrency;
 mod consumers;
 mod deploy;

@@ -25,7 +25,7 @@ use std::sync::Arc;
 pub use app::{App, assert_gapless, sequence_of};
 pub use client::{Client, Reply};
 pub use rig::{LaneRig, Rig};
-pub use server::{Server, Starting, chancery, chancery_running};
+pub use server::{Server, Starting, binary, chancery, chancery_running};
 pub use stream::{Message, Stream};
 pub use uuid::Uuid;
 pub use wire::Wire;
@@ -53,7 +53,13 @@ pub fn guest_version(name: &str, version: u8) -> Vec<u8> {
 #[must_use]
 pub fn guest_path(name: &str) -> PathBuf {
     let file = format!("{}.wasm", name.replace('-', "_"));
-    PathBuf::from(env!("CHANCERY_GUESTS")).join(file)
+    guests_directory().join(file)
+}
+
+/// Where guests are.
+#[must_use]
+pub fn guests_directory() -> PathBuf {
+    PathBuf::from(env!("CHANCERY_GUESTS"))
 }
 
 /// The core module that the base of scripts is made of, as `cargo xtask base` builds it.

@@ -394,8 +394,11 @@ fn address_in(line: &str) -> Option<String> {
 }
 
 /// The binary beside the tests.
+///
+/// # Panics
+/// If it was not built.
 #[must_use]
-pub(crate) fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     let test = std::env::current_exe().expect("a path");
     let profile = test.ancestors().nth(2).expect("target/<profile>/deps/<test>");
     let binary = profile.join("chancery");

@@ -51,11 +51,11 @@ pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     Ok(file)
 }
 
-/// Builds the module and shows where it is.
+/// Builds the module and writes the base that the server carries.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
-    let file = build(workspace)?;
-    let bytes = fs::metadata(&file)?.len();
-    println!("{} ({bytes} bytes)", workspace.short(&file));
+    build(workspace)?;
+    workspace.cargo("run --quiet --locked --package chancery-tests --bin script-base").run()?;
+    println!("runtime/assets/script-base.wasm is written; commit it");
     Ok(())
 }
 

@@ -18,7 +18,9 @@ const MOVIES_SHA256: &str = "e63c499759e3b07b49563e036f55290f87feb56def8703ec049
 
 /// The SDK for JavaScript, from the root.
 pub(crate) const JS_SDK: &str = "guest-sdk/js";
-/// The shop that is written with it.
+/// The client for JavaScript.
+pub(crate) const JS_CLIENT: &str = "guest-sdk/js/client";
+/// The shop that is written with the SDK.
 pub(crate) const JS_SHOP: &str = "examples/shop-js";
 
 /// Adds the target that modules are built for, if it is missing.
@@ -49,14 +51,11 @@ pub(crate) fn wasm_compiler(workspace: &Workspace) -> Result<()> {
     )
 }
 
-/// Installs what the tests of JavaScript need, as their lock files say.
+/// Installs what the tests of the JavaScript packages need.
 pub(crate) fn npm_packages(workspace: &Workspace) -> Result<()> {
-    for folder in [JS_SDK, JS_SHOP] {
-        let install =
-            Call::new(&workspace.root.join(folder), "npm").args("ci --no-audit --no-fund");
-        install
-            .run()
-            .context("the tests of the JavaScript SDK need Node.js 20 or later, and npm")?;
+    for package in [JS_SDK, JS_CLIENT, JS_SHOP] {
+        let installed = node_modules(workspace, package);
+        installed.context("the tests of JavaScript need Node.js 20 or later, and npm")?;
     }
     Ok(())
 }
@@ -71,6 +70,23 @@ pub(crate) fn server(workspace: &Workspace) -> Result<PathBuf> {
 /// Builds every guest.
 pub(crate) fn guests(workspace: &Workspace) -> Result<()> {
     workspace.guests("build", "--release --locked --target").arg(WASM_TARGET).run()
+}
+
+/// Installs what the tests of an npm package need, as its lock file has it, if that is not
+/// there yet.
+fn node_modules(workspace: &Workspace, package: &str) -> Result<()> {
+    let directory = workspace.root.join(package);
+    let lock = directory.join("package-lock.json");
+    let wanted = fs::read(&lock).with_context(|| format!("{} cannot be read", lock.display()))?;
+    // Written last, so that half an installation is none.
+    let installed = directory.join("node_modules/.installed");
+    if fs::read(&installed).is_ok_and(|lock| lock == wanted) {
+        return Ok(());
+    }
+    let install = Call::new(&directory, "npm").args("ci --ignore-scripts --no-audit --no-fund");
+    install.run().context("is npm installed?")?;
+    fs::write(installed, wanted)?;
+    Ok(())
 }
 
 /// Fetches the movies, if they are not there, and says where they are.

@@ -151,6 +151,11 @@ impl Client {
         Self { agent: config.new_agent(), server, app: client.app }
     }
 
+    /// The app that is meant.
+    pub(super) fn app(&self) -> &Name {
+        &self.app
+    }
+
     /// A request to a path below the app's.
     pub(super) fn request<'a>(&self, method: Method, segments: &[&str]) -> Request<'a> {
         let app = ["v1", "apps", self.app.as_str()];

@@ -55,6 +55,14 @@ pub(super) enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// A file that was named cannot be written.
+    #[error("cannot write {path}")]
+    Unwritable {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The server, or an application on it, said no.
     #[error("{}", .0.message())]
     Problem(Box<Problem>),
@@ -125,7 +133,10 @@ impl Error {
             Self::Client(_) | Self::Lost { .. } => Exit::Unknown,
             // Whoever reads has seen enough, as `head` does.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
-            Self::Serve { .. } | Self::Restore { .. } | Self::Output(_) => Exit::Machine,
+            Self::Serve { .. }
+            | Self::Restore { .. }
+            | Self::Unwritable { .. }
+            | Self::Output(_) => Exit::Machine,
         }
     }
 
@@ -181,7 +192,7 @@ impl Error {
             Self::Config(_) => "configuration".to_owned(),
             Self::Input(_) => "input".to_owned(),
             Self::Usage { .. } => "usage".to_owned(),
-            Self::File { .. } => "file".to_owned(),
+            Self::File { .. } | Self::Unwritable { .. } => "file".to_owned(),
             Self::Problem(problem) => problem.code(),
             Self::Entry { code, .. } => clean(code),
             Self::Client(error) => error.code().to_owned(),
