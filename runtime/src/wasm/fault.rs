@@ -26,7 +26,7 @@ pub(super) enum Fault {
     TooManyBytes { bytes: usize, bytes_max: usize },
     /// A script that cannot be evaluated.
     #[error("{0}")]
-    Script(ScriptError),
+    Script(Box<ScriptError>),
     /// Not the guest's doing, and never recorded as if it were.
     #[error("{0}")]
     Host(String),

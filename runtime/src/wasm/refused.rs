@@ -90,7 +90,7 @@ pub enum Refused {
     },
     /// A script that does not become a module.
     #[error("{0}")]
-    Script(ScriptError),
+    Script(Box<ScriptError>),
     /// The base of a script is not there: neither the server's own nor among the modules.
     #[error(
         "the script was accepted with the base {hash}, which is not among the modules; restore \

@@ -59,6 +59,7 @@ const FENCES: &[(&str, &[&str], &str)] = &[
         "JSON is read where it means something: manifests, rows of the catalog, schemas, \
          rejections, the metadata of events, what clients send and see. Elsewhere it is text",
     ),
+    ("rayon", &["wasm/initialiser"], "the compiler kept to one thread"),
     (
         "sha2",
         &["value", "record", "archive", "lane/fingerprint", "engine/query"],
@@ -87,6 +88,7 @@ const FENCES: &[(&str, &[&str], &str)] = &[
     ("ureq", &["cli/client"], "the command line as a client"),
     ("wasmparser", &["wasm"], "what is in an upload"),
     ("wasmtime", &["wasm"], "nobody else knows how guests run"),
+    ("wasmtime_wizer", &["wasm/script"], "snapshots of scripts"),
     ("wit_component", &["wasm"], "core modules become components"),
 ];
 

@@ -41,11 +41,11 @@ impl Loader {
         store: &mut Store<Guest>,
         instance: &Instance,
         script: &Script,
-    ) -> wasmtime::Result<Result<(), ScriptError>> {
+    ) -> wasmtime::Result<Result<(), Box<ScriptError>>> {
         type Loaded = (Result<(), Failure>,);
         let load = instance.get_typed_func::<(&str, &str), Loaded>(&mut *store, self.0)?;
         let (loaded,) = load.call(store, (&script.file, script.code()))?;
-        Ok(loaded.map_err(|failure| ScriptError::new(script, &failure)))
+        Ok(loaded.map_err(|failure| Box::new(ScriptError::new(script, &failure))))
     }
 }
 

@@ -71,6 +71,7 @@ pub(super) fn of(
     written.map_err(failed)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn failed(error: wasmtime::Error) -> Refused {
     Refused::Host(format!("could not make a snapshot of the script: {error:#}"))
 }
