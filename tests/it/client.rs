@@ -33,9 +33,9 @@ fn node(folder: &str) {
         .collect();
     files.sort();
     assert!(files.len() >= 3, "the tests were not found: {files:?}");
-    // One file after another: each has servers of its own.
+    // Each file has servers of its own, and waits most of the time.
     let mut node = Command::new("node");
-    node.args(["--test", "--test-concurrency=1", "--test-reporter=spec"]).args(files);
+    node.args(["--test", "--test-concurrency=3", "--test-reporter=spec"]).args(files);
     run(node.env("CHANCERY_BINARY", binary()).env("CHANCERY_GUESTS", guests_directory()));
 }
 

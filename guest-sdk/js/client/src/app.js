@@ -8,11 +8,14 @@ import { readReceipt, submit } from "./commands.js";
 import { followEvents, readEvents } from "./events.js";
 import { Http } from "./http.js";
 import { followQuery } from "./live.js";
+import { checked } from "./options.js";
 import { Asker } from "./queries.js";
 import { Seen } from "./seen.js";
 
 /** How long a call goes on trying after its first failure, in milliseconds. */
 const RETRY_FOR_MS = 30_000;
+
+const OPTIONS = ["app", "token", "headers", "retryFor", "onRetry", "readYourWrites", "fetch"];
 
 /**
  * A client of an app. Nothing is sent before it is asked for something.
@@ -21,7 +24,7 @@ const RETRY_FOR_MS = 30_000;
  * @param {import("./index.js").ConnectOptions} [options]
  */
 export function connect(url, options = {}) {
-  return new Client(url, options);
+  return new Client(url, checked("a client", options, OPTIONS));
 }
 
 class Client {

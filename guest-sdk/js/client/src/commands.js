@@ -8,10 +8,13 @@ import { ofBase64 } from "./bytes.js";
 import { errorOfReceipt } from "./errors.js";
 import { parsed } from "./http.js";
 import { newId } from "./ids.js";
+import { checked } from "./options.js";
 import { retrying } from "./retry.js";
 
 /** How long one request waits for an outcome, in seconds: below what proxies allow. */
 const WAIT_MAX_S = 20;
+
+const OPTIONS = ["id", "wait", "at", "basis", "unchanged", "correlationId", "causationId", "metadata", "signal"];
 
 /**
  * Submits a command. Body and id are made before the first try and are the same in all.
@@ -19,7 +22,7 @@ const WAIT_MAX_S = 20;
  * @returns the receipt
  */
 export async function submit(http, seen, name, input, options, patience) {
-  const { id = newId(), wait, basis, unchanged, at } = options;
+  const { id = newId(), wait, basis, unchanged, at } = checked("a command", options, OPTIONS);
   const { correlationId: correlation_id, causationId: causation_id, metadata } = options;
   const members = { name, input, basis, unchanged, correlation_id, causation_id, metadata };
   const body = JSON.stringify({ ...members, at });
@@ -55,7 +58,8 @@ export async function submit(http, seen, name, input, options, patience) {
 }
 
 /** The receipt of a command that was submitted, whatever it says. */
-export async function readReceipt(http, seen, id, { wait = 0 }, patience) {
+export async function readReceipt(http, seen, id, options, patience) {
+  const { wait = 0 } = checked("a receipt", options, ["wait", "signal"]);
   const waiting = new Waiting(wait);
   const receipt = await read(http, seen, id, waiting.portion(), patience);
   return settle(http, seen, receipt, waiting, patience);

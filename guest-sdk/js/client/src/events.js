@@ -6,11 +6,17 @@
 
 import { ChanceryError } from "./errors.js";
 import { parsed } from "./http.js";
+import { checked } from "./options.js";
 import { retrying } from "./retry.js";
 import { messages } from "./stream.js";
 
+const WANTED = ["types", "subject", "after", "fromTime", "signal"];
+const OF_A_PAGE = [...WANTED, "before", "toTime", "order", "limit"];
+const OF_A_READER = [...WANTED, "onCaughtUp"];
+
 /** @returns a page, as the server wrote it */
-export function readEvents(http, options, patience) {
+export async function readEvents(http, options, patience) {
+  checked("a page of events", options, OF_A_PAGE);
   const { types, subject, after, before, fromTime, toTime, order, limit } = options;
   const place = placeOf(after);
   const url = http.url(["events"], {
@@ -34,6 +40,7 @@ export function readEvents(http, options, patience) {
 
 /** Events as they come, each with a `cursor` from which another reader can go on. */
 export async function* followEvents(http, options, patience) {
+  checked("a reader of events", options, OF_A_READER);
   const { types, subject, after, fromTime, onCaughtUp } = options;
   const place = placeOf(after);
   const query = { type: types, subject, from_time: timeOf(fromTime) };

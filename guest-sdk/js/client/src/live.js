@@ -6,11 +6,12 @@
 
 import { ofBase64 } from "./bytes.js";
 import { errorOf } from "./errors.js";
+import { checked } from "./options.js";
 import { messages } from "./stream.js";
 
 /** Answers as they come. One that is the same as the last is not given again. */
 export async function* followQuery(http, asker, name, input, options, patience) {
-  const { atLeast, maxRate } = options;
+  const { atLeast, maxRate } = checked("a live query", options, ["atLeast", "maxRate", "signal"]);
   const body = JSON.stringify(input);
   const request = (lastId) => ({
     method: "POST",

@@ -5,6 +5,7 @@
  */
 
 import { parsed } from "./http.js";
+import { checked } from "./options.js";
 import { retrying } from "./retry.js";
 
 /** Longer addresses are not for every proxy; the input is the body then. */
@@ -27,7 +28,8 @@ export class Asker {
   }
 
   /** @returns the result, and the state that it is of */
-  ask(name, input, options, patience) {
+  async ask(name, input, options, patience) {
+    checked("a query", options, ["atLeast", "asOf", "signal"]);
     return retrying(() => this.#ask(name, input, options, patience.signal), patience);
   }
 

@@ -63,6 +63,19 @@ test("an input that is no JSON is sent nowhere", async () => {
   assert.equal(calls.length, 0);
 });
 
+test("an option that is not known is refused, and nothing is sent", async () => {
+  const { calls, app } = answered(() => json({}));
+  const refused = (call, option) => assert.rejects(call, { name: "TypeError", message: new RegExp(`\`${option}\`; there are `) });
+  await refused(app.command("buy", {}, { atLeast: 7 }), "atLeast");
+  await refused(app.receipt("i", { timeout: 7 }), "timeout");
+  await refused(app.query("stock-of", {}, { atleast: 7 }), "atleast");
+  await refused(app.live("stock-of", {}, { asOf: 7 }).next(), "asOf");
+  await refused(app.events({ type: "order.*" }).next(), "type");
+  await refused(app.eventsPage({ onCaughtUp: () => {} }), "onCaughtUp");
+  assert.throws(() => connect("http://127.0.0.1:1", { tokens: 1 }), TypeError);
+  assert.equal(calls.length, 0);
+});
+
 test("bytes come as bytes", async () => {
   const receipt = { id: "i", status: "succeeded", result_base64: "AQID/w==" };
   const { app } = answered((call) =>
