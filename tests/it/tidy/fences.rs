@@ -40,7 +40,7 @@ const FENCES: &[(&str, &[&str], &str)] = &[
         &["pages", "log", "checkpoint"],
         "files of pages; everybody else has rounds and states",
     ),
-    ("rustix", &["disk"], "how much room there is"),
+    ("rustix", &["disk", "wasm/initialiser"], "how much room there is; priorities of threads"),
     (
         "serde_json",
         &[
@@ -59,6 +59,7 @@ const FENCES: &[(&str, &[&str], &str)] = &[
         "JSON is read where it means something: manifests, rows of the catalog, schemas, \
          rejections, the metadata of events, what clients send and see. Elsewhere it is text",
     ),
+    ("oxc_sourcemap", &["wasm/script/places"], "places in bundles"),
     ("rayon", &["wasm/initialiser"], "the compiler kept to one thread"),
     (
         "sha2",
