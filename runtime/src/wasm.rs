@@ -40,3 +40,4 @@ pub use self::module::Module;
 pub use self::outcome::CallError;
 pub use self::refused::Refused;
 pub use self::settings::Settings;
+pub use self::upload::{Inspected, inspect};

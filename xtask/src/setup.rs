@@ -40,6 +40,23 @@ pub(crate) fn guests(workspace: &Workspace) -> Result<()> {
     workspace.guests("build", "--release --locked --target").arg(WASM_TARGET).run()
 }
 
+/// Installs what the tests of an npm package need, as its lock file has it, if that is not
+/// there yet.
+pub(crate) fn node_modules(workspace: &Workspace, package: &str) -> Result<()> {
+    let directory = workspace.root.join(package);
+    let lock = directory.join("package-lock.json");
+    let wanted = fs::read(&lock).with_context(|| format!("{} cannot be read", lock.display()))?;
+    // Written last, so that half an installation is none.
+    let installed = directory.join("node_modules/.installed");
+    if fs::read(&installed).is_ok_and(|lock| lock == wanted) {
+        return Ok(());
+    }
+    let install = Call::new(&directory, "npm").args("ci --ignore-scripts --no-audit --no-fund");
+    install.run().context("is npm installed?")?;
+    fs::write(installed, wanted)?;
+    Ok(())
+}
+
 /// Fetches the movies, if they are not there, and says where they are.
 pub(crate) fn movies(workspace: &Workspace) -> Result<PathBuf> {
     let directory = workspace.target.join("data");

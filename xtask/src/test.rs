@@ -12,6 +12,9 @@ use crate::call::Call;
 use crate::setup;
 use crate::workspace::{GUESTS_MANIFEST, Workspace};
 
+/// The npm package that tests of projects in TypeScript take esbuild from.
+const PROJECTS: &str = "tests/npm";
+
 /// What one step is, and what came of it.
 struct Step {
     name: &'static str,
@@ -27,6 +30,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let mut steps = vec![
         prepared("wasm target", || setup::wasm_target(workspace))?,
         prepared("movies", || setup::movies(workspace).map(drop))?,
+        prepared("esbuild", || setup::node_modules(workspace, PROJECTS))?,
     ];
     for (name, call) in quick(workspace) {
         steps.push(checked(name, &call)?);
