@@ -10,13 +10,17 @@
 
 mod apps;
 mod backup;
+mod build;
 mod client;
 mod command;
 mod commands;
+mod completions;
 mod config;
 mod consumers;
 mod dead_letters;
 mod deploy;
+mod dev;
+mod doctor;
 mod erase;
 mod error;
 mod events;
@@ -24,17 +28,22 @@ mod follow;
 mod generate;
 mod input;
 mod json;
+mod man;
 mod modules;
+mod new;
 mod output;
 mod problem;
+mod project;
 mod projections;
 mod query;
 mod reactions;
 mod receipt;
 mod restore;
+mod rollback;
 mod serve;
 mod shell;
 mod tables;
+mod test;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -72,8 +81,11 @@ pub struct Cli {
 
 const AFTER_HELP: &str = "\
 Examples:
+  chancery new shop --template shop-js       a project to begin with
+  chancery dev                               serves it while you work on it
+  chancery test                              its given/when/then files, in the sandbox
   chancery serve                             a server on http://127.0.0.1:7070
-  chancery deploy shop.wasm                  a module into the app `main`
+  chancery deploy                            this project into the app `main`
   chancery command buy-product product=lamp
   chancery query stock-of product=lamp
   chancery commands --status rejected        what was refused, and why
@@ -86,13 +98,14 @@ chancery.toml, that over the defaults. `chancery config show` says which won.
 
 Exit codes:
   0  done
-  1  the application refused: the command or query was rejected, or failed; or `verify`
-     found damage
+  1  the application refused: the command or query was rejected, or failed; or a project
+     does not build, a test failed, or `verify` found damage
   2  the command line, input or configuration cannot be understood; or `verify` could
      not check
   3  the server refused
   4  the server was not reached, or the outcome is unknown
-  5  this machine could not do its part: a port in use, a damaged file";
+  5  this machine could not do its part: a port in use, a damaged file, a program that is
+     not installed; `chancery doctor` looks for what is amiss";
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
@@ -120,9 +133,15 @@ struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    New(new::New),
+    Dev(dev::Dev),
+    Build(build::Build),
+    Test(test::Test),
+    Doctor(doctor::Doctor),
     Serve(Box<serve::Serve>),
     Apps(apps::Apps),
     Deploy(deploy::Deploy),
+    Rollback(rollback::Rollback),
     Modules(modules::Modules),
     Query(query::Query),
     Command(command::Command),
@@ -142,6 +161,8 @@ enum Command {
     Verify(verify::Verify),
     Generate(generate::Generate),
     Config(config::Config),
+    Completions(completions::Completions),
+    Man(man::Man),
     Version(version::Version),
 }
 
@@ -205,9 +226,15 @@ impl Cli {
             Ok(Context { client: Client::new(layers.client()?), flags })
         };
         match self.command {
+            Command::New(new) => new.run(output),
+            Command::Dev(dev) => dev.run(layers, output),
+            Command::Build(build) => build.run(output),
+            Command::Test(test) => test.run(layers, output),
+            Command::Doctor(doctor) => doctor.run(layers, output),
             Command::Serve(serve) => serve.run(layers, output),
             Command::Apps(apps) => apps.run(&context(&mut layers)?.client, output),
             Command::Deploy(deploy) => deploy.run(&context(&mut layers)?.client, output),
+            Command::Rollback(it) => it.run(&context(&mut layers)?.client, output),
             Command::Modules(modules) => modules.run(&context(&mut layers)?.client, output),
             Command::Query(query) => query.run(&context(&mut layers)?.client, output),
             Command::Command(command) => command.run(&context(&mut layers)?, output),
@@ -227,6 +254,8 @@ impl Cli {
             Command::Verify(verify) => verify.run(&mut layers, app, output),
             Command::Generate(it) => it.run(&context(&mut layers)?.client, output),
             Command::Config(config) => config.run(layers, output),
+            Command::Completions(completions) => completions.run(output),
+            Command::Man(man) => man.run(output),
             Command::Version(version) => version.run(output),
         }
     }
@@ -235,6 +264,8 @@ impl Cli {
         let mut flags = self.global.given();
         match &self.command {
             Command::Serve(serve) => flags.extend(serve.given()),
+            Command::Dev(dev) => flags.extend(dev.given()),
+            Command::Doctor(doctor) => flags.extend(doctor.given()),
             Command::Restore(restore) => flags.extend(restore.given()),
             Command::Verify(verify) => flags.extend(verify.given()),
             _ => {}
@@ -271,6 +302,8 @@ impl Command {
     fn log_level(&self) -> &'static str {
         match self {
             Self::Serve(_) => "info",
+            // What handlers write is for whoever works on them.
+            Self::Dev(_) => "warn,guest=trace",
             _ => "warn",
         }
     }

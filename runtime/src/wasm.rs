@@ -47,3 +47,4 @@ pub use self::outcome::CallError;
 pub use self::refused::Refused;
 pub use self::script::Script;
 pub use self::settings::Settings;
+pub use self::upload::{Inspected, inspect};

@@ -25,7 +25,7 @@ use std::sync::Arc;
 pub use app::{App, assert_gapless, sequence_of};
 pub use client::{Client, Reply};
 pub use rig::{LaneRig, Rig};
-pub use server::{Server, Starting, binary, chancery, chancery_running};
+pub use server::{Server, Starting, binary, chancery, chancery_in, chancery_running, terminate};
 pub use stream::{Message, Stream};
 pub use uuid::Uuid;
 pub use wire::Wire;

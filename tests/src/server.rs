@@ -282,6 +282,18 @@ pub fn chancery(arguments: &[&str]) -> Output {
     command.output().expect("the binary runs")
 }
 
+/// As [`chancery`], in a directory and with more in the environment.
+///
+/// # Panics
+/// If it cannot be run.
+#[must_use]
+pub fn chancery_in(directory: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
+    let mut command = Command::new(binary());
+    command.args(arguments).current_dir(directory);
+    without_environment(&mut command);
+    command.envs(variables.iter().copied()).output().expect("the binary runs")
+}
+
 /// Starts the binary with a command line, to be read while it runs. Killing it is the
 /// caller's.
 ///
@@ -381,7 +393,10 @@ fn wait(child: &mut Child) -> ExitStatus {
 }
 
 /// Sends SIGTERM to a process of the test's own.
-pub(crate) fn terminate(pid: u32) {
+///
+/// # Panics
+/// If there is no such process.
+pub fn terminate(pid: u32) {
     let killed = Command::new("kill").arg(pid.to_string()).status();
     assert!(killed.expect("kill runs").success());
 }

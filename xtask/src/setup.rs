@@ -18,6 +18,8 @@ const MOVIES_SHA256: &str = "e63c499759e3b07b49563e036f55290f87feb56def8703ec049
 
 /// The SDK for JavaScript, from the root.
 pub(crate) const JS_SDK: &str = "guest-sdk/js";
+/// What projects in TypeScript need: esbuild.
+const TOOLS: &str = "tests/npm";
 /// The client for JavaScript.
 pub(crate) const JS_CLIENT: &str = "guest-sdk/js/client";
 /// The shop that is written with the SDK.
@@ -53,7 +55,7 @@ pub(crate) fn wasm_compiler(workspace: &Workspace) -> Result<()> {
 
 /// Installs what the tests of the JavaScript packages need.
 pub(crate) fn npm_packages(workspace: &Workspace) -> Result<()> {
-    for package in [JS_SDK, JS_CLIENT, JS_SHOP] {
+    for package in [JS_SDK, JS_CLIENT, JS_SHOP, TOOLS] {
         let installed = node_modules(workspace, package);
         installed.context("the tests of JavaScript need Node.js 20 or later, and npm")?;
     }

@@ -1,6 +1,6 @@
 //! `chancery deploy`: puts a module in place, or back to an earlier version.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -8,8 +8,9 @@ use http::Method;
 use serde::Deserialize;
 
 use super::Error;
-use super::client::{Client, Request};
+use super::client::{Answer, Client, Request};
 use super::output::Output;
+use super::project::{Module, Project};
 use super::receipt::{Receipt, short};
 use crate::value::{Hash, Name};
 
@@ -18,45 +19,57 @@ const UPLOAD_MAX: Duration = Duration::from_secs(120);
 
 /// Deploys a module, or shows what deploying it would change.
 ///
-/// Nothing is logged unless the module passes every check. Queries and commands go
-/// on meanwhile; no request is lost.
+/// A project is built first, as `chancery build` does. Nothing is logged unless the
+/// module passes every check. Queries and commands go on meanwhile; no request is lost.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
+  chancery deploy
+  chancery deploy shop.ts --check
   chancery deploy target/wasm32-unknown-unknown/release/shop.wasm
   chancery deploy shop.wasm --app demo --name shop --check
-  chancery deploy --name shop --hash 6ca13d52…")]
+  chancery deploy --name shop --hash 6ca13d52…
+
+`chancery rollback` goes back to the version before.")]
 pub(super) struct Deploy {
-    /// A component, or a core module for wasm32-unknown-unknown; 32 MiB at most,
-    /// unless the server was told otherwise.
-    #[arg(required_unless_present = "hash")]
-    file: Option<PathBuf>,
-    /// The module's name [default: the file's, without its extension and with - for
-    /// each _].
+    /// A .js, .ts or .wasm file (a component, or a core module for
+    /// wasm32-unknown-unknown), or a project's folder; what is uploaded may have 32 MiB,
+    /// unless the server was told otherwise [default: the working directory].
+    path: Option<PathBuf>,
+    /// The module's name [default: that of the crate or package, or the file's without
+    /// its extension; with - for each _].
     #[arg(long)]
     name: Option<Name>,
     /// Deploys a version that was deployed before, by its hash; `chancery modules
     /// show <name>` lists them.
-    #[arg(long, value_name = "HASH", requires = "name", conflicts_with = "file")]
+    #[arg(long, value_name = "HASH", requires = "name", conflicts_with = "path")]
     hash: Option<Hash>,
     /// Only checks, and shows what would change.
     #[arg(long)]
     check: bool,
 }
 
+/// What the server says of a deployment.
 #[derive(Deserialize)]
-struct Deployed {
-    plan: Plan,
-    receipt: Option<Receipt>,
-    deployed: bool,
+pub(super) struct Deployed {
+    /// What it changes.
+    pub(super) plan: Plan,
+    /// Its entry, if it is one.
+    pub(super) receipt: Option<Receipt>,
+    /// Whether this put something in place.
+    pub(super) deployed: bool,
 }
 
+/// What a deployment changes.
 #[derive(Deserialize)]
-struct Plan {
-    module: String,
-    hash: String,
+pub(super) struct Plan {
+    /// The module's name.
+    pub(super) module: String,
+    /// The version's hash.
+    pub(super) hash: String,
     replaces: Option<String>,
-    unchanged: bool,
+    /// Whether that version is in place already.
+    pub(super) unchanged: bool,
     commands: Delta,
     queries: Delta,
     tables: Tables,
@@ -91,24 +104,15 @@ struct Projections {
 
 impl Deploy {
     pub(super) fn run(&self, client: &Client, output: &mut Output<'_>) -> Result<(), Error> {
-        let name = self.module_name()?;
-        let (content_type, body) = self.upload()?;
-        let request = client
-            .request(Method::PUT, &["modules", name.as_str()])
-            .query("check", self.check.then_some("true"))
-            .body(content_type, &body)
-            .patience(UPLOAD_MAX);
-        let request = if self.check { request.changing_nothing() } else { request };
-        self.report(client, request, output)
-    }
-
-    fn report(
-        &self,
-        client: &Client,
-        request: Request<'_>,
-        output: &mut Output<'_>,
-    ) -> Result<(), Error> {
-        let (deployed, answer) = client.read::<Deployed>(request)?;
+        let (deployed, answer) = match (&self.name, self.hash) {
+            (Some(name), Some(hash)) => kept(client, name.as_str(), &hash.to_string(), self.check)?,
+            (name, _) => {
+                let path = self.path.clone().unwrap_or_else(|| PathBuf::from("."));
+                let module = Project::at(&path)?.build_one(name.as_ref())?;
+                let name = name.clone().map_or_else(|| module.module_name(), Ok)?;
+                upload(client, &name, &module, self.check)?
+            }
+        };
         if output.for_programs() {
             output.document(&answer.body)?;
         }
@@ -117,29 +121,9 @@ impl Deploy {
         }
         if !output.for_programs() {
             output.headline(&self.headline(&deployed))?;
-            output.fields(&deployed.plan.fields())?;
+            deployed.plan.write(output)?;
         }
         Ok(())
-    }
-
-    fn module_name(&self) -> Result<Name, Error> {
-        match (&self.name, &self.file) {
-            (Some(name), _) => Ok(name.clone()),
-            (None, Some(file)) => name_of(file),
-            (None, None) => Err(Error::Usage { message: "--name is missing".to_owned() }),
-        }
-    }
-
-    fn upload(&self) -> Result<(&'static str, Vec<u8>), Error> {
-        if let Some(hash) = self.hash {
-            let body = serde_json::json!({ "hash": hash.to_string() });
-            return Ok(("application/json", body.to_string().into_bytes()));
-        }
-        let file = self.file.as_deref().unwrap_or(Path::new(""));
-        let bytes =
-            std::fs::read(file).map_err(|source| Error::File { path: file.to_owned(), source })?;
-        let script = file.extension().is_some_and(|extension| extension == "js");
-        Ok((if script { "text/javascript" } else { "application/wasm" }, bytes))
     }
 
     fn headline(&self, deployed: &Deployed) -> String {
@@ -159,7 +143,52 @@ impl Deploy {
     }
 }
 
+/// Deploys a module that was built here.
+///
+/// # Errors
+/// As [`Client::read`].
+pub(super) fn upload(
+    client: &Client,
+    name: &Name,
+    module: &Module,
+    check: bool,
+) -> Result<(Deployed, Answer), Error> {
+    let request = deployment(client, name.as_str(), check);
+    let request = request.query("file", module.script_name());
+    client.read(request.body(module.content_type(), &module.bytes).patience(UPLOAD_MAX))
+}
+
+/// Deploys a version that the server has kept.
+///
+/// # Errors
+/// As [`Client::read`].
+pub(super) fn kept(
+    client: &Client,
+    name: &str,
+    hash: &str,
+    check: bool,
+) -> Result<(Deployed, Answer), Error> {
+    let body = serde_json::json!({ "hash": hash }).to_string();
+    client.read(deployment(client, name, check).body("application/json", body.as_bytes()))
+}
+
+fn deployment<'a>(client: &Client, name: &str, check: bool) -> Request<'a> {
+    let request = client.request(Method::PUT, &["modules", name]);
+    match check {
+        true => request.query("check", Some("true")).changing_nothing(),
+        false => request,
+    }
+}
+
 impl Plan {
+    /// Writes what it changes.
+    ///
+    /// # Errors
+    /// What the stream says.
+    pub(super) fn write(&self, output: &mut Output<'_>) -> std::io::Result<()> {
+        output.fields(&self.fields())
+    }
+
     fn fields(&self) -> [(&'static str, String); 7] {
         let replaces = self.replaces.as_deref().filter(|_| !self.unchanged);
         [
@@ -203,27 +232,4 @@ fn listed(kinds: &[(&str, &Vec<String>)]) -> String {
     let some = kinds.iter().filter(|(_, names)| !names.is_empty());
     let texts: Vec<_> = some.map(|(kind, names)| format!("{kind}: {}", names.join(", "))).collect();
     texts.join("; ")
-}
-
-/// The name that a file suggests: compilers write `_` where names have `-`.
-fn name_of(file: &Path) -> Result<Name, Error> {
-    let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-    stem.replace('_', "-").parse().map_err(|invalid| Error::Usage {
-        message: format!("the file's name makes no name for the module: {invalid}; say --name"),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_names_its_module() {
-        let named = |file: &str| match name_of(Path::new(file)) {
-            Ok(name) => name.to_string(),
-            Err(error) => error.to_string(),
-        };
-        insta::assert_snapshot!(named("target/x/my_shop.wasm"), @"my-shop");
-        insta::assert_snapshot!(named("Shop.wasm"), @"the file's name makes no name for the module: name `Shop` must begin with a lower-case letter; say --name");
-    }
 }

@@ -2,13 +2,13 @@
 //! an exit code.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
 
 use super::output::{STRONG, clean};
 use super::problem::Problem;
-use super::{client, input};
+use super::{client, input, project};
 use crate::config;
 use crate::value::chain_of;
 
@@ -55,13 +55,28 @@ pub(super) enum Error {
         /// What the system said.
         source: io::Error,
     },
-    /// A file that was named cannot be written.
+    /// A file or directory cannot be written.
     #[error("cannot write {path}")]
     Unwritable {
-        /// Which file.
+        /// Which one.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// There is no module to deploy.
+    #[error(transparent)]
+    Project(#[from] project::Error),
+    /// What a project promises of itself is not so; it was told.
+    #[error("{message}")]
+    Tests {
+        /// How many.
+        message: String,
+    },
+    /// Something on this machine has to be mended; it was told.
+    #[error("{message}")]
+    Ailing {
+        /// How many things.
+        message: String,
     },
     /// The server, or an application on it, said no.
     #[error("{}", .0.message())]
@@ -119,6 +134,11 @@ pub(super) enum Error {
 }
 
 impl Error {
+    /// A file or directory that cannot be written.
+    pub(super) fn unwritable(path: &Path, source: io::Error) -> Self {
+        Self::Unwritable { path: path.to_owned(), source }
+    }
+
     /// The exit code.
     pub(super) fn exit(&self) -> Exit {
         match self {
@@ -126,7 +146,8 @@ impl Error {
                 Exit::Usage
             }
             Self::Unchecked { .. } => Exit::Usage,
-            Self::Entry { .. } | Self::Damaged { .. } => Exit::Refused,
+            Self::Project(error) => error.exit(),
+            Self::Entry { .. } | Self::Damaged { .. } | Self::Tests { .. } => Exit::Refused,
             Self::Problem(problem) if problem.by_application() => Exit::Refused,
             Self::Problem(problem) if problem.is_unknown() => Exit::Unknown,
             Self::Problem(_) | Self::Client(client::Error::Odd { .. }) => Exit::Server,
@@ -136,6 +157,7 @@ impl Error {
             Self::Serve { .. }
             | Self::Restore { .. }
             | Self::Unwritable { .. }
+            | Self::Ailing { .. }
             | Self::Output(_) => Exit::Machine,
         }
     }
@@ -154,6 +176,7 @@ impl Error {
                 writeln!(out, "  nothing changed; entry {sequence} records it")
             }
             Self::Client(error) => error.write_rest(out),
+            Self::Project(error) => error.write_rest(out),
             Self::Lost { again, .. } => {
                 writeln!(out, "  whether the command was logged is not known")?;
                 writeln!(out, "  send it again with the same id; it cannot take effect twice:")?;
@@ -168,6 +191,8 @@ impl Error {
         match self {
             Self::Problem(problem) => Some(problem.document().to_owned()),
             Self::Entry { .. } | Self::Damaged { .. } | Self::Output(_) => None,
+            Self::Tests { .. } | Self::Ailing { .. } => None,
+            Self::Project(error) => Some(self.own_document(error.members())),
             Self::Lost { id, again, .. } => Some(self.own_document(serde_json::json!({
                 "outcome": "unknown",
                 "retry": "same-id",
@@ -193,6 +218,9 @@ impl Error {
             Self::Input(_) => "input".to_owned(),
             Self::Usage { .. } => "usage".to_owned(),
             Self::File { .. } | Self::Unwritable { .. } => "file".to_owned(),
+            Self::Project(error) => error.code().to_owned(),
+            Self::Tests { .. } => "tests-failed".to_owned(),
+            Self::Ailing { .. } => "ailing".to_owned(),
             Self::Problem(problem) => problem.code(),
             Self::Entry { code, .. } => clean(code),
             Self::Client(error) => error.code().to_owned(),

@@ -32,6 +32,9 @@ pub(super) struct Problem {
     details: Option<Box<RawValue>>,
     #[serde(default)]
     errors: Vec<Violation>,
+    /// Where a script is wrong.
+    #[serde(flatten)]
+    place: Place,
     /// From the header `Retry-After`, in seconds.
     #[serde(skip)]
     retry_after: Option<u64>,
@@ -64,6 +67,20 @@ enum Retry {
     /// Of a newer server.
     #[serde(other)]
     Other,
+}
+
+/// A place in a script, counted from 1.
+#[derive(Debug, Default, Deserialize)]
+struct Place {
+    #[serde(default)]
+    file: Option<String>,
+    #[serde(default)]
+    line: Option<usize>,
+    #[serde(default)]
+    column: Option<usize>,
+    /// The line itself.
+    #[serde(default)]
+    source: Option<String>,
 }
 
 /// Where the input breaks its schema.
@@ -136,6 +153,7 @@ impl Problem {
             };
             writeln!(out, "  {}: {}", clean(place), clean(&violation.detail))?;
         }
+        self.place.write(out)?;
         if let Some(details) = &self.details {
             writeln!(out, "  details: {}", clean(&json::compact(details.get())))?;
         }
@@ -185,6 +203,22 @@ impl Problem {
                 None => "try again in a moment".to_owned(),
             }),
             Retry::No | Retry::Other => None,
+        }
+    }
+}
+
+impl Place {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let (Some(file), Some(line)) = (&self.file, self.line) else { return Ok(()) };
+        let column = self.column.map_or_else(String::new, |column| format!(":{column}"));
+        writeln!(out, "  {}:{line}{column}", clean(file))?;
+        let Some(source) = &self.source else { return Ok(()) };
+        // A tab would be wider than the mark below it.
+        let source = clean(&source.replace('\t', " "));
+        writeln!(out, "    {line} | {source}")?;
+        match self.column.filter(|column| (1..=source.chars().count() + 1).contains(column)) {
+            Some(column) => writeln!(out, "    {:>1$}", '^', line.to_string().len() + 3 + column),
+            None => Ok(()),
         }
     }
 }
@@ -292,6 +326,21 @@ mod tests {
         insta::assert_snapshot!(rendered(404, body), @r"
         app `main` has no query `stok`; did you mean `stock`?   (unknown-query)
           `chancery modules` lists what each module offers; `chancery deploy` adds one
+        by the application: false
+        ");
+    }
+
+    #[test]
+    fn a_place_in_a_script_is_shown() {
+        let body = r#"{"title":"Syntax error","code":"syntax-error","retry":"no",
+            "detail":"expecting ';'","outcome":"not-logged","file":"shop.js","line":12,
+            "column":9,"source":"\tconst a b"}"#;
+        insta::assert_snapshot!(rendered(422, body), @r"
+        expecting ';'   (syntax-error)
+          shop.js:12:9
+            12 |  const a b
+                         ^
+          nothing was logged
         by the application: false
         ");
     }

@@ -80,6 +80,16 @@ impl Receipt {
         self.status != "accepted"
     }
 
+    /// The types of its events, in order.
+    pub(super) fn event_types(&self) -> impl Iterator<Item = &str> {
+        self.events.iter().map(|event| event.event_type.as_str())
+    }
+
+    /// How many rows it changed.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes
+    }
+
     /// The error that a refusal is; none if it is no refusal.
     pub(super) fn refusal(&self) -> Option<super::Error> {
         if self.succeeded() || !self.is_settled() {

@@ -1,6 +1,7 @@
 //! `chancery serve`: runs a server until it is told to stop.
 
 mod flags;
+pub(super) mod local;
 mod stop;
 
 use std::sync::Arc;

@@ -34,6 +34,17 @@ fn every_subcommand_says_what_it_does() {
 }
 
 #[test]
+fn every_subcommand_is_in_the_documentation() {
+    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/cli.md");
+    let docs = std::fs::read_to_string(docs).expect("docs/cli.md");
+    for subcommand in Cli::command().get_subcommands() {
+        let name = subcommand.get_name();
+        let is_there = [format!("chancery {name}"), format!("`{name}`")];
+        assert!(is_there.iter().any(|text| docs.contains(text)), "{name}");
+    }
+}
+
+#[test]
 fn help_tells_the_defaults_that_are_true() {
     let help = help_of("serve");
     let (_, options) = help.split_once("Usage:").expect("a usage");
@@ -89,8 +100,10 @@ fn every_limit_can_be_given_as_a_flag() {
 fn what_does_not_go_together_is_refused() {
     for line in [
         "",
-        "deploy",
         "deploy --hash 0",
+        "deploy --hash 6ca13d52ca70c883e0f0bb101e425a89e8624de51db2d2392593af6a84118090",
+        "new",
+        "completions",
         "deploy a.wasm --hash 6ca13d52ca70c883e0f0bb101e425a89e8624de51db2d2392593af6a84118090 --name a",
         "command",
         "command a --wait 61",

@@ -37,6 +37,25 @@ pub(super) fn check(upload: &[u8], bytes_max: usize) -> Result<Cow<'_, [u8]>, Re
     Ok(component)
 }
 
+/// What an upload is, as far as that can be seen without running any of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspected {
+    /// A component; else a core module, of which the server makes one.
+    pub is_component: bool,
+    /// The interfaces that it imports, as a component.
+    pub imports: Vec<String>,
+}
+
+/// Checks what [`Host::load`](super::Host::load) checks before it compiles.
+///
+/// # Errors
+/// [`Refused`], with what to do about it.
+pub fn inspect(upload: &[u8], bytes_max: usize) -> Result<Inspected, Refused> {
+    let component = check(upload, bytes_max)?;
+    let is_component = matches!(component, Cow::Borrowed(_));
+    Ok(Inspected { is_component, imports: survey(&component)?.imports })
+}
+
 /// Compiles a component that has been checked. The one place that runs the
 /// compiler, so that it can move into a process of its own.
 pub(super) fn compile(engine: &Engine, component: &[u8]) -> Result<Component, Refused> {

@@ -7,13 +7,19 @@ use super::source::{code, is_word, mentions, read, rust};
 
 const RUNTIME: &str = "runtime/src/";
 
-/// What a client of a server may know: the command line but for `serve`, `verify` and `restore` is one, and
-/// learns everything else over HTTP.
+/// What a client of a server may know: the command line but for what is [`INSIDE`] is one,
+/// and learns everything else over HTTP.
 const KNOWN_TO_CLIENTS: [&str; 3] = ["cli", "config", "value"];
 
-/// What runs a server, or works on its files while none runs.
-const INSIDE: [&str; 3] =
-    ["runtime/src/cli/serve", "runtime/src/cli/verify", "runtime/src/cli/restore"];
+/// What runs a server, works on its files while none runs, or looks at what is to be sent
+/// with the eyes of a server.
+const INSIDE: [&str; 5] = [
+    "runtime/src/cli/serve",
+    "runtime/src/cli/verify",
+    "runtime/src/cli/restore",
+    "runtime/src/cli/doctor/data",
+    "runtime/src/cli/project/inspect",
+];
 
 #[test]
 fn modules_name_only_those_above_them_in_the_header_of_lib() {

@@ -16,6 +16,8 @@ const FENCES: &[(&str, &[&str], &str)] = &[
     ("base64", &["http", "cli", "transaction/cursor"], "bytes where only JSON fits"),
     ("bytes", &["engine", "http", "delivery"], "bodies without copies"),
     ("clap", &["cli"], "the command line"),
+    ("clap_complete", &["cli/completions"], "completions of it"),
+    ("clap_mangen", &["cli/man"], "pages about it"),
     (
         "crc32c",
         &["record", "log", "checkpoint", "index", "archive"],
@@ -33,14 +35,19 @@ const FENCES: &[(&str, &[&str], &str)] = &[
     ("hyper_util", &["server", "delivery/target"], "connections on tokio"),
     ("im", &["state"], "persistent maps; nobody else knows what a table is made of"),
     ("indicatif", &["cli/verify"], "a bar on a terminal"),
-    ("jiff", &["http", "backup"], "times as people read them"),
+    ("jiff", &["http", "backup", "cli/test"], "times as people read them"),
     ("jsonschema", &["schema"], "inputs are checked in one place"),
+    ("notify", &["cli/dev/watch"], "which files were saved"),
     (
         "redb",
         &["pages", "log", "checkpoint"],
         "files of pages; everybody else has rounds and states",
     ),
-    ("rustix", &["disk", "wasm/initialiser"], "how much room there is; priorities of threads"),
+    (
+        "rustix",
+        &["disk", "cli/doctor/machine", "wasm/initialiser"],
+        "how much room there is, how many files, priorities of threads",
+    ),
     (
         "serde_json",
         &[
