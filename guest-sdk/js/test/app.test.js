@@ -40,7 +40,7 @@ test("the manifest has the shape that the server reads", () => {
 });
 
 test("names become those of the server", () => {
-  const names = { stockOf: "stock-of", stock_of: "stock-of", "stock-of": "stock-of", URLOf: "url-of", order2Ship: "order2-ship", a: "a" };
+  const names = { stockOf: "stock-of", stock_of: "stock-of", "stock-of": "stock-of", URLOf: "url-of", order2Ship: "order2-ship", a: "a", A: "a", HTTPServerURL: "http-server-url", Stock_Of: "stock-of", shipA: "ship-a" };
   for (const [name, known] of Object.entries(names)) assert.equal(kebab(name), known);
 });
 
