@@ -200,6 +200,27 @@ test("a command knows where it stands", () => {
     .thenOk([1, "2026-01-02T03:04:05.006Z", "ann", 7, true, true]);
 });
 
+test("what handlers are given came through JSON", () => {
+  const seen = running((tx, input) => [typeof input.at, Object.keys(input), tx.time instanceof Date]);
+  seen.when("run", { at: new Date(0), gone: undefined }).thenOk(["string", ["at"], true]);
+  const state = running(() => {}, {
+    projections: {
+      notes: {
+        on: "**",
+        tables: ["notes"],
+        project(view, event) {
+          view.notes.put("a", [
+            typeof event.data.at,
+            event.time instanceof Date,
+            event.time.getTime() === Date.now(),
+          ]);
+        },
+      },
+    },
+  });
+  state.whenEvent({ type: "x", data: { at: new Date(0) } }).thenRow("notes", "a", ["string", true, true]);
+});
+
 test("chance is the same at every execution", () => {
   const state = running(() => [Math.random(), Math.random()]);
   const [one, other] = state.when("run").result;

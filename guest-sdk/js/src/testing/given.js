@@ -217,7 +217,7 @@ export class Given {
         const commands = this.#run(
           call,
           `${event.id} ${reaction}`,
-          () => this.#app.handlers.react(reaction, clone(event)),
+          () => this.#app.handlers.react(reaction, copyOf(event)),
           event.timeMs,
         );
         const parse = ({ name, input, metadata }) => ({
@@ -271,7 +271,7 @@ export class Given {
       this.#run(
         call,
         `${event.id} ${name}`,
-        () => this.#app.handlers.project(name, clone(event)),
+        () => this.#app.handlers.project(name, copyOf(event)),
         event.timeMs,
       );
     } catch (error) {
@@ -344,9 +344,14 @@ function jsonOf(value, what) {
   return value instanceof Uint8Array ? value : JSON.parse(toJson(value, what));
 }
 
-/** Through JSON, as everything that reaches a handler; a Date of an event stays one. */
+/** Through JSON, as everything that reaches a handler. */
 function clone(value) {
-  return structuredClone(value);
+  return value === undefined ? undefined : JSON.parse(toJson(value, "what a test gives"));
+}
+
+/** An event, as one handler is given it. */
+function copyOf(event) {
+  return { ...event, data: clone(event.data), time: new Date(event.timeMs) };
 }
 
 function commandIdOf(sequence) {
