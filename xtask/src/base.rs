@@ -4,51 +4,55 @@
 //! the repository is: no path of this machine is in them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::call::Call;
 use crate::setup;
 use crate::workspace::{WASM_TARGET, Workspace};
 
 /// The base is a workspace of its own.
-const MANIFEST: &str = "guest-sdk/js/base/Cargo.toml";
+pub(crate) const MANIFEST: &str = "guest-sdk/js/base/Cargo.toml";
 
 /// Builds the module and says where it is: `script-base.wasm` in a target directory of
 /// its own.
 pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     setup::wasm_target(workspace)?;
     setup::wasm_compiler(workspace)?;
-    let target = workspace.target.join("script-base");
-    let home = cargo_home()?;
-    let shown = |path: &Path| path.display().to_string();
-    let (root, home) = (shown(&workspace.root), shown(&home));
-    let build = workspace.cargo("build --release --locked --manifest-path").arg(MANIFEST);
-    let build = build
-        .args("--target")
-        .arg(WASM_TARGET)
-        .args("--target-dir")
-        .arg(workspace.short(&target))
-        .variable("CC_wasm32_unknown_unknown", "clang")
-        .variable("AR_wasm32_unknown_unknown", "llvm-ar")
-        .variable(
-            "RUSTFLAGS",
-            format!("--remap-path-prefix={home}=/cargo --remap-path-prefix={root}=/chancery"),
-        )
-        .variable(
-            "CFLAGS_wasm32_unknown_unknown",
-            format!("-ffile-prefix-map={home}=/cargo -ffile-prefix-map={root}=/chancery"),
-        );
-    build.run()?;
+    cargo(workspace, "build")?.run()?;
+    let target = target(workspace);
     let built = target.join(WASM_TARGET).join("release/script_base.wasm");
-    let module = fs::read(&built).with_context(|| format!("{} is not there", shown(&built)))?;
-    for path in [&root, &home] {
-        let found = module.windows(path.len()).any(|window| window == path.as_bytes());
-        ensure!(!found, "{} has a path of this machine in it: {path}", shown(&built));
+    let module = fs::read(&built).with_context(|| format!("{} is not there", built.display()))?;
+    for path in [&workspace.root, &cargo_home()?] {
+        let path = path.display().to_string();
+        let is_found = module.windows(path.len()).any(|window| window == path.as_bytes());
+        ensure!(!is_found, "{} has a path of this machine in it: {path}", built.display());
     }
     let file = target.join("script-base.wasm");
     fs::write(&file, module)?;
     Ok(file)
+}
+
+/// A call of cargo about the base. All have the same flags, so that they share what they
+/// compile.
+pub(crate) fn cargo(workspace: &Workspace, subcommand: &str) -> Result<Call> {
+    let (root, home) = (workspace.root.display(), cargo_home()?);
+    let home = home.display();
+    let call = workspace.cargo(subcommand).args("--release --locked --manifest-path").arg(MANIFEST);
+    let call = call.args("--target").arg(WASM_TARGET);
+    let call = call.args("--target-dir").arg(workspace.short(&target(workspace)));
+    let rust = format!("--remap-path-prefix={home}=/cargo --remap-path-prefix={root}=/chancery");
+    let c = format!("-ffile-prefix-map={home}=/cargo -ffile-prefix-map={root}=/chancery");
+    Ok(call
+        .variable("CC_wasm32_unknown_unknown", "clang")
+        .variable("AR_wasm32_unknown_unknown", "llvm-ar")
+        .variable("RUSTFLAGS", rust)
+        .variable("CFLAGS_wasm32_unknown_unknown", c))
+}
+
+fn target(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("script-base")
 }
 
 /// Builds the module and writes the base that the server carries.

@@ -40,7 +40,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             false => steps.push(skipped(name, &call, "cargo-deny is not installed")),
         }
     }
-    for (name, call) in javascript(workspace) {
+    for (name, call) in javascript(workspace)? {
         steps.push(checked(name, &call)?);
     }
     for (name, call) in compiled(workspace) {
@@ -51,28 +51,37 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 }
 
 /// What needs no compiler.
-fn quick(workspace: &Workspace) -> [(&'static str, Call); 2] {
+fn quick(workspace: &Workspace) -> [(&'static str, Call); 3] {
     let format = |manifest| workspace.cargo("fmt --all --check --manifest-path").arg(manifest);
-    [("format", format("Cargo.toml")), ("format of guests", format(GUESTS_MANIFEST))]
+    [
+        ("format", format("Cargo.toml")),
+        ("format of guests", format(GUESTS_MANIFEST)),
+        ("format of the base", format(base::MANIFEST)),
+    ]
 }
 
 /// Licences, advisories and sources, by a tool that not everybody has.
-fn dependencies(workspace: &Workspace) -> [(&'static str, Call); 2] {
+fn dependencies(workspace: &Workspace) -> [(&'static str, Call); 3] {
     let deny = |manifest| {
         let call = workspace.cargo("deny --locked --manifest-path").arg(manifest);
         call.args("check --hide-inclusion-graph")
     };
-    [("dependencies", deny("Cargo.toml")), ("those of guests", deny(GUESTS_MANIFEST))]
+    [
+        ("dependencies", deny("Cargo.toml")),
+        ("those of guests", deny(GUESTS_MANIFEST)),
+        ("those of the base", deny(base::MANIFEST)),
+    ]
 }
 
 /// The SDK for JavaScript and what is written with it.
-fn javascript(workspace: &Workspace) -> [(&'static str, Call); 3] {
+fn javascript(workspace: &Workspace) -> Result<[(&'static str, Call); 4]> {
     let npm = |folder: &str| Call::new(&workspace.root.join(folder), "npm").args("run --silent");
-    [
+    Ok([
+        ("lints of the base", base::cargo(workspace, "clippy")?.args("-- --deny warnings")),
         ("JavaScript SDK", npm(setup::JS_SDK).args("test")),
         ("types of its SDK", npm(setup::JS_SDK).args("types")),
         ("shop in JavaScript", npm(setup::JS_SHOP).args("test")),
-    ]
+    ])
 }
 
 /// What has to be compiled: the guests first, as they are small.

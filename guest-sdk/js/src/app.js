@@ -7,7 +7,16 @@ import { TAKEN } from "./state.js";
 const definitions = new WeakMap();
 const { get, set } = WeakMap.prototype;
 
-const MEMBERS = ["description", "tables", "events", "queries", "commands", "projections", "reactions", "onDeploy"];
+const MEMBERS = [
+  "description",
+  "tables",
+  "events",
+  "queries",
+  "commands",
+  "projections",
+  "reactions",
+  "onDeploy",
+];
 
 /** Declares a module: its tables, events, queries, commands, projections and reactions. */
 export function app(declared) {
@@ -25,7 +34,8 @@ export function app(declared) {
   };
   if (declared.onDeploy !== undefined) {
     const onDeploy = handler("onDeploy", declared.onDeploy);
-    if (definition.commands.has("on-deploy")) fail("commands.onDeploy", "has the name of the top-level `onDeploy`");
+    if (definition.commands.has("on-deploy"))
+      fail("commands.onDeploy", "has the name of the top-level `onDeploy`");
     definition.commands.set("on-deploy", { ...onDeploy, input: onDeploy.input ?? { type: "object" } });
     definition.onDeploy = "on-deploy";
   }
@@ -42,7 +52,10 @@ export function definitionOf(made) {
 function table(path, declared) {
   const property = path.slice("tables.".length);
   if (TAKEN.includes(property)) {
-    fail(path, `is a name that handlers have already; call it something else, and not one of ${TAKEN.join(", ")}`);
+    fail(
+      path,
+      `is a name that handlers have already; call it something else, and not one of ${TAKEN.join(", ")}`,
+    );
   }
   checkMembers(path, declared, ["key", "row", "description", "adopt"]);
   try {
@@ -67,7 +80,13 @@ function handler(path, declared) {
   const written = typeof declared === "function" ? { run: declared } : declared;
   checkMembers(path, written, ["run", "description", "input", "output"]);
   const { run, description, input, output } = written;
-  return { name: nameIn(path), run: method(path, "run", run, written), description: text(path, description), input, output };
+  return {
+    name: nameIn(path),
+    run: method(path, "run", run, written),
+    description: text(path, description),
+    input,
+    output,
+  };
 }
 
 function projection(tables) {
@@ -76,7 +95,9 @@ function projection(tables) {
     const { project, description, version = 1, on } = declared;
     const own = (declared.tables ?? []).map((name) => {
       const named = tables.get(name) ?? [...tables.values()].find((other) => other.name === name);
-      return named === undefined ? fail(`${path}.tables`, `"${name}" is not among the app's \`tables\``) : named.name;
+      return named === undefined
+        ? fail(`${path}.tables`, `"${name}" is not among the app's \`tables\``)
+        : named.name;
     });
     return {
       name: nameIn(path),
@@ -93,7 +114,13 @@ function reaction(path, declared) {
   checkMembers(path, declared, ["react", "description", "on", "from"]);
   const { react, description, on, from = "now" } = declared;
   if (from !== "now" && from !== "start") fail(`${path}.from`, `is "now" or "start", not ${String(from)}`);
-  return { name: nameIn(path), run: method(path, "react", react, declared), description: text(path, description), on: patterns(path, on), from };
+  return {
+    name: nameIn(path),
+    run: method(path, "react", react, declared),
+    description: text(path, description),
+    on: patterns(path, on),
+    from,
+  };
 }
 
 function patterns(path, on) {
@@ -106,7 +133,10 @@ function patterns(path, on) {
 
 function method(path, name, found, declared) {
   if (typeof found !== "function") {
-    const wanted = name === "run" ? "a function, or an object with a function `run`" : `an object with a function \`${name}\``;
+    const wanted =
+      name === "run"
+        ? "a function, or an object with a function `run`"
+        : `an object with a function \`${name}\``;
     fail(path, `is ${wanted}`);
   }
   return found.bind(declared);

@@ -8,7 +8,10 @@ export function manifest(definition) {
   return {
     contract: CONTRACT,
     description: definition.description,
-    tables: members([...definition.tables.values()].map((table) => [table.name, table]), tableMember),
+    tables: members(
+      [...definition.tables.values()].map((table) => [table.name, table]),
+      tableMember,
+    ),
     queries: members(definition.queries, handlerMember),
     commands: members(definition.commands, handlerMember),
     events: members(definition.events, eventMember),

@@ -31,7 +31,10 @@ function check(options) {
       throw new TypeError(`a scan has no option \`${name}\`; it has ${OPTIONS.join(", ")}`);
     }
   }
-  for (const [one, other] of [["from", "after"], ["to", "through"]]) {
+  for (const [one, other] of [
+    ["from", "after"],
+    ["to", "through"],
+  ]) {
     if (options[one] !== undefined && options[other] !== undefined) {
       throw new TypeError(`a scan takes \`${one}\` or \`${other}\`, not both`);
     }

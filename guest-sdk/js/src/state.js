@@ -8,8 +8,19 @@ import { Table } from "./table.js";
 
 /** Names that handlers find in `state`, `tx` or `view` already, so that no table has them. */
 export const TAKEN = Object.freeze([
-  "table", "sequence", "time", "timeMs", "requestTime", "requestTimeMs", "request", "caller",
-  "command", "newId", "emit", "schedule", "cancelTimer",
+  "table",
+  "sequence",
+  "time",
+  "timeMs",
+  "requestTime",
+  "requestTimeMs",
+  "request",
+  "caller",
+  "command",
+  "newId",
+  "emit",
+  "schedule",
+  "cancelTimer",
 ]);
 
 /** Tables by name. */

@@ -28,7 +28,10 @@ export class Table {
 
   /** The values of many keys, in the order asked, `undefined` where there is none. */
   getMany(keys) {
-    return this.#host.getMany(this.#name, Array.from(keys, (key) => this.#encode(key)));
+    return this.#host.getMany(
+      this.#name,
+      Array.from(keys, (key) => this.#encode(key)),
+    );
   }
 
   /** How many rows the range has. Reads none of them. */
@@ -106,7 +109,9 @@ export class Table {
       return this.#key.decode(text);
     } catch (error) {
       const reason = error.message;
-      throw new TypeError(`the key ${JSON.stringify(text)} of table "${this.#name}" cannot be read: ${reason}`);
+      throw new TypeError(
+        `the key ${JSON.stringify(text)} of table "${this.#name}" cannot be read: ${reason}`,
+      );
     }
   }
 

@@ -11,7 +11,10 @@ import { describe, failureText, placeOf } from "../src/engine/report.js";
 test("chance follows from its seed, for ever", () => {
   const next = words("018bcfe5-6800-7000-8000-000000000001");
   // These numbers are in logs by now: a command executed again must see them again.
-  assert.deepEqual([next(), next(), fraction(next), uuid(next)], [3336844393, 4216532954, 0.039157176649150194, "1e4048d4-da6a-4d13-8633-c92589f75605"]);
+  assert.deepEqual(
+    [next(), next(), fraction(next), uuid(next)],
+    [3336844393, 4216532954, 0.039157176649150194, "1e4048d4-da6a-4d13-8633-c92589f75605"],
+  );
   assert.notEqual(words("a")(), words("b")());
 });
 
@@ -58,14 +61,24 @@ test("values are shown for people", () => {
 
 test("clones share nothing with what they are made from", () => {
   const shared = { n: 1 };
-  const value = { date: new Date(5), map: new Map([["a", shared]]), set: new Set([shared]), list: [shared, , 3], bytes: new Uint8Array([1, 2, 3]).subarray(1), rx: /a/gi };
+  const value = {
+    date: new Date(5),
+    map: new Map([["a", shared]]),
+    set: new Set([shared]),
+    list: [shared, , 3],
+    bytes: new Uint8Array([1, 2, 3]).subarray(1),
+    rx: /a/gi,
+  };
   value.self = value;
   const copy = clone(value);
   assert.notEqual(copy, value);
   assert.equal(copy.self, copy);
   assert.equal(copy.map.get("a"), copy.list[0]);
   assert.notEqual(copy.list[0], shared);
-  assert.deepEqual([copy.date.getTime(), [...copy.bytes], copy.rx.flags, copy.list.length, 1 in copy.list], [5, [2, 3], "gi", 3, false]);
+  assert.deepEqual(
+    [copy.date.getTime(), [...copy.bytes], copy.rx.flags, copy.list.length, 1 in copy.list],
+    [5, [2, 3], "gi", 3, false],
+  );
   const error = clone(new RangeError("far"));
   assert.ok(error instanceof RangeError && error.message === "far");
   assert.throws(() => clone({ f() {} }), { name: "DataCloneError" });
@@ -93,9 +106,20 @@ test("failures are told in 1 KiB, whatever they say", () => {
 
 test("what throws when it is looked at is told all the same", () => {
   const thrown = new Error("x");
-  Object.defineProperty(thrown, "message", { get: () => { throw new Error("no"); } });
+  Object.defineProperty(thrown, "message", {
+    get: () => {
+      throw new Error("no");
+    },
+  });
   assert.equal(typeof failureText(thrown), "string");
-  assert.equal(failureText({ toJSON() { throw 1; } }), "Uncaught something that cannot be shown");
+  assert.equal(
+    failureText({
+      toJSON() {
+        throw 1;
+      },
+    }),
+    "Uncaught something that cannot be shown",
+  );
 });
 
 test("lines of ad-hoc queries count from their author's first", () => {

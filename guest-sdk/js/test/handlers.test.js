@@ -8,10 +8,22 @@ import { given } from "../src/testing/index.js";
 
 /** An app whose one command runs a function. */
 function running(run, more = {}) {
-  return given(app({ tables: { rows: { key: ["text", "integer"] }, notes: {}, ids: { key: "integer" } }, commands: { run }, ...more }));
+  return given(
+    app({
+      tables: { rows: { key: ["text", "integer"] }, notes: {}, ids: { key: "integer" } },
+      commands: { run },
+      ...more,
+    }),
+  );
 }
 
-const five = [["a", 1], ["a", 2], ["a", 12], ["b", 1], ["c", -3]];
+const five = [
+  ["a", 1],
+  ["a", 2],
+  ["a", 12],
+  ["b", 1],
+  ["c", -3],
+];
 
 function rows(options) {
   let state = running((tx) => tx.rows.keys(options).toArray());
@@ -22,7 +34,10 @@ function rows(options) {
 test("scans cover what their options say", () => {
   assert.deepEqual(rows(), five);
   assert.deepEqual(rows({ prefix: ["a"] }), five.slice(0, 3));
-  assert.deepEqual(rows({ prefix: ["a"], reverse: true, limit: 2 }), [["a", 12], ["a", 2]]);
+  assert.deepEqual(rows({ prefix: ["a"], reverse: true, limit: 2 }), [
+    ["a", 12],
+    ["a", 2],
+  ]);
   assert.deepEqual(rows({ from: ["a", 2] }), five.slice(1));
   assert.deepEqual(rows({ after: ["a", 2] }), five.slice(2));
   assert.deepEqual(rows({ to: ["a", 12] }), five.slice(0, 2));
@@ -32,7 +47,10 @@ test("scans cover what their options say", () => {
   assert.deepEqual(rows({ after: ["a"], through: ["b"] }), [["b", 1]]);
   assert.deepEqual(rows({ prefix: ["x"] }), []);
   assert.deepEqual(rows({ limit: 0 }), []);
-  assert.throws(() => rows({ prefix: "a" }), /table "rows": a key \[text, integer\] is an array of some first components, not "a"/);
+  assert.throws(
+    () => rows({ prefix: "a" }),
+    /table "rows": a key \[text, integer\] is an array of some first components, not "a"/,
+  );
   assert.throws(() => rows({ frm: ["a"] }), /a scan has no option `frm`/);
   assert.throws(() => rows({ from: ["a"], after: ["a"] }), /`from` or `after`, not both/);
   assert.throws(() => rows({ limit: -1 }), /the limit of a scan is a whole number, not -1/);
@@ -53,7 +71,19 @@ test("rows are read one by one, many at once, and counted", () => {
     .row("notes", "x", { n: 1 })
     .row("notes", "y", null)
     .when("run")
-    .thenOk([{ n: 1 }, true, false, [null, { n: 1 }], 2, 1, [["x", { n: 1 }], ["y", null]], [null]]);
+    .thenOk([
+      { n: 1 },
+      true,
+      false,
+      [null, { n: 1 }],
+      2,
+      1,
+      [
+        ["x", { n: 1 }],
+        ["y", null],
+      ],
+      [null],
+    ]);
 });
 
 test("bytes stay bytes", () => {
@@ -62,7 +92,10 @@ test("bytes stay bytes", () => {
     const [[, scanned]] = tx.notes.scan();
     return [tx.notes.get("b") instanceof Uint8Array, [...scanned]];
   });
-  written.when("run").thenOk([true, [0, 255]]).thenRow("notes", "b", new Uint8Array([0, 255]));
+  written
+    .when("run")
+    .thenOk([true, [0, 255]])
+    .thenRow("notes", "b", new Uint8Array([0, 255]));
 });
 
 test("more rows than a page has", () => {
@@ -78,7 +111,10 @@ test("what cannot be written says so", () => {
   const cyclic = { list: [1] };
   cyclic.list.push({ cyclic });
   const refusals = [
-    [{ a: [1n] }, /the value for "k" of table "notes" cannot be written as JSON: `a\[0\]` is a BigInt; write it as a text/],
+    [
+      { a: [1n] },
+      /the value for "k" of table "notes" cannot be written as JSON: `a\[0\]` is a BigInt; write it as a text/,
+    ],
     [cyclic, /`list\[1\]\.cyclic` is an object that contains itself/],
     [() => 1, /it is a function/],
     [undefined, /is undefined; use delete/],
@@ -94,7 +130,13 @@ test("what cannot be written says so", () => {
 test("a query cannot write, nor a command what is a projection's", () => {
   const state = running((tx) => tx.notes.put("a", 1), {
     queries: { write: (state) => state.notes.put("a", 1), emit: (state) => state.emit },
-    projections: { notes: { on: "note.*", tables: ["notes"], project: (view, event) => view.notes.put(event.subject, event.data) } },
+    projections: {
+      notes: {
+        on: "note.*",
+        tables: ["notes"],
+        project: (view, event) => view.notes.put(event.subject, event.data),
+      },
+    },
   });
   assert.throws(() => state.query("write"), /only a command can do this/);
   assert.equal(state.query("emit"), null);
@@ -118,9 +160,19 @@ test("a rejected command keeps nothing but the events of its rejection", () => {
     tx.notes.put("a", 1);
     tx.emit("never.mind");
     tx.schedule(tx.timeMs, "run");
-    reject("no-way", "There is no way.", { a: 1 }, { events: [{ type: "way.missed", subject: "x", data: 1 }] });
+    reject(
+      "no-way",
+      "There is no way.",
+      { a: 1 },
+      { events: [{ type: "way.missed", subject: "x", data: 1 }] },
+    );
   });
-  const outcome = state.when("run").thenRejected("no-way").thenDetails({ a: 1 }).thenUnchanged().thenEvent("way.missed", 1);
+  const outcome = state
+    .when("run")
+    .thenRejected("no-way")
+    .thenDetails({ a: 1 })
+    .thenUnchanged()
+    .thenEvent("way.missed", 1);
   assert.equal(outcome.events.length, 1);
   assert.deepEqual(outcome.given().pending(), []);
   assert.throws(() => outcome.result, { name: "Rejection", code: "no-way" });
@@ -132,13 +184,41 @@ test("codes of rejections are checked", () => {
 });
 
 test("a command knows where it stands", () => {
-  const known = running((tx) => [tx.sequence, tx.time.toISOString(), tx.caller.subject, tx.command.basis, Date.now() === tx.timeMs, crypto.randomUUID() !== tx.newId()]);
+  const known = running((tx) => [
+    tx.sequence,
+    tx.time.toISOString(),
+    tx.caller.subject,
+    tx.command.basis,
+    Date.now() === tx.timeMs,
+    crypto.randomUUID() !== tx.newId(),
+  ]);
   known
     .at(new Date("2026-01-02T03:04:05.006Z"))
     .caller({ subject: "ann", claims: {} })
     .basis(7)
     .when("run")
     .thenOk([1, "2026-01-02T03:04:05.006Z", "ann", 7, true, true]);
+});
+
+test("what handlers are given came through JSON", () => {
+  const seen = running((tx, input) => [typeof input.at, Object.keys(input), tx.time instanceof Date]);
+  seen.when("run", { at: new Date(0), gone: undefined }).thenOk(["string", ["at"], true]);
+  const state = running(() => {}, {
+    projections: {
+      notes: {
+        on: "**",
+        tables: ["notes"],
+        project(view, event) {
+          view.notes.put("a", [
+            typeof event.data.at,
+            event.time instanceof Date,
+            event.time.getTime() === Date.now(),
+          ]);
+        },
+      },
+    },
+  });
+  state.whenEvent({ type: "x", data: { at: new Date(0) } }).thenRow("notes", "a", ["string", true, true]);
 });
 
 test("chance is the same at every execution", () => {
@@ -165,7 +245,14 @@ test("timers fire when they are due, and can be taken back", () => {
     }),
   );
   const started = state.when("start").given();
-  assert.deepEqual(started.pending().map(({ name, metadata }) => [name, metadata]), [["cancel", {}], ["fire", { why: "test" }], ["fire", {}]]);
+  assert.deepEqual(
+    started.pending().map(({ name, metadata }) => [name, metadata]),
+    [
+      ["cancel", {}],
+      ["fire", { why: "test" }],
+      ["fire", {}],
+    ],
+  );
   assert.deepEqual(started.wait(5000).rows("fired"), [["early", 3]]);
 });
 
@@ -173,9 +260,14 @@ test("reactions submit commands, and what follows from these follows", () => {
   const state = given(
     app({
       tables: { shipped: {} },
-      commands: { ship: (tx, { order }) => (tx.shipped.put(order, true), tx.emit("order.shipped", { subject: order })) },
+      commands: {
+        ship: (tx, { order }) => (tx.shipped.put(order, true), tx.emit("order.shipped", { subject: order })),
+      },
       reactions: {
-        shipPaid: { on: ["order.paid"], react: (state, event) => ({ name: "ship", input: { order: event.subject } }) },
+        shipPaid: {
+          on: ["order.paid"],
+          react: (state, event) => ({ name: "ship", input: { order: event.subject } }),
+        },
         refuse: { on: ["order.lost"], react: () => reject("lost", "It is lost.") },
         nothing: { on: ["**"], react: () => undefined },
       },
@@ -188,5 +280,8 @@ test("reactions submit commands, and what follows from these follows", () => {
 });
 
 test("handlers that are async are pointed out", () => {
-  assert.throws(() => running(async () => 1).when("run"), /`run` returned a promise, which this harness cannot wait for/);
+  assert.throws(
+    () => running(async () => 1).when("run"),
+    /`run` returned a promise, which this harness cannot wait for/,
+  );
 });

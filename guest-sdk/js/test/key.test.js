@@ -36,7 +36,8 @@ test("the texts of keys are in the order of the keys", () => {
 test("what is no key is not read", () => {
   for (const { type, texts } of vectors.malformed) {
     const key = new Key(type);
-    for (const text of texts) assert.throws(() => key.decode(text), TypeError, `${type}: ${JSON.stringify(text)}`);
+    for (const text of texts)
+      assert.throws(() => key.decode(text), TypeError, `${type}: ${JSON.stringify(text)}`);
   }
 });
 
@@ -57,12 +58,18 @@ test("what does not fit the type is refused in words", () => {
     ["boolean", 1, "a key boolean has true or false, not 1"],
     [["text", "integer"], "bob", 'a key [text, integer] is an array, not "bob"'],
     [["text", "integer"], ["bob"], 'a key [text, integer] is an array, not ["bob"]'],
-    [["text", "integer"], ["bob", "7"], 'a key [text, integer] has an integer (below 2^53, or a BigInt), not "7"'],
+    [
+      ["text", "integer"],
+      ["bob", "7"],
+      'a key [text, integer] has an integer (below 2^53, or a BigInt), not "7"',
+    ],
   ];
   for (const [type, key, message] of refusals) {
     assert.throws(() => new Key(type).encode(key), { name: "TypeError", message });
   }
-  assert.throws(() => new Key("number"), { message: '"number" is no type of a key; there are text, integer, boolean, uuid, and arrays of them' });
+  assert.throws(() => new Key("number"), {
+    message: '"number" is no type of a key; there are text, integer, boolean, uuid, and arrays of them',
+  });
   assert.throws(() => new Key([]), { message: "a key has at least one component" });
 });
 

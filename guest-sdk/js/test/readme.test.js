@@ -32,7 +32,11 @@ test("what follows from events", async () => {
   const code = blocks.find((block) => block.includes("projections"));
   const { default: app } = await evaluate("follow.mjs", `import { app } from "chancery-sdk";\n${code}`);
   const taken = { type: "seat.taken", data: { guest: "ann" } };
-  given(app).event(taken).whenEvent(taken).thenRow("perGuest", "ann", 2).thenCommand("send-thanks", { guest: "ann" });
+  given(app)
+    .event(taken)
+    .whenEvent(taken)
+    .thenRow("perGuest", "ann", 2)
+    .thenCommand("send-thanks", { guest: "ann" });
 });
 
 test("the scan of a query", async () => {
@@ -42,6 +46,12 @@ test("the scan of a query", async () => {
     `import { app } from "chancery-sdk";
     export default app({ tables: { orders: { key: ["text", "integer"] } }, queries: { latest(state, { customer }) { ${code} } } });`,
   );
-  const state = given(app).row("orders", ["ann", 1], { n: "a" }).row("orders", ["ann", 12], { n: "b" }).row("orders", ["bob", 1], {});
-  assert.deepEqual(state.query("latest", { customer: "ann" }), [{ number: 12, n: "b" }, { number: 1, n: "a" }]);
+  const state = given(app)
+    .row("orders", ["ann", 1], { n: "a" })
+    .row("orders", ["ann", 12], { n: "b" })
+    .row("orders", ["bob", 1], {});
+  assert.deepEqual(state.query("latest", { customer: "ann" }), [
+    { number: 12, n: "b" },
+    { number: 1, n: "a" },
+  ]);
 });

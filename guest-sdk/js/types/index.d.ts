@@ -184,7 +184,12 @@ export type Transaction<T = {}> = WriteTables<T> &
     /** Records that something happened, and returns the event's id. */
     emit(type: string, event?: { subject?: string | null; data?: unknown }): string;
     /** Has a command submitted at a time, and returns the timer's id. */
-    schedule(at: Date | number, name: string, input?: unknown, metadata?: { [name: string]: unknown }): string;
+    schedule(
+      at: Date | number,
+      name: string,
+      input?: unknown,
+      metadata?: { [name: string]: unknown },
+    ): string;
     /** Takes back a timer that has not fired; false if there is none. */
     cancelTimer(id: string): boolean;
   };
@@ -297,4 +302,9 @@ export class Rejection extends Error {
  * Refuses: nothing that the command staged is kept, and the client gets the code (kebab-case), the
  * message and the details. Of a command, `events` are recorded all the same.
  */
-export function reject(code: string, message: string, details?: unknown, options?: { events?: readonly NewEvent[] }): never;
+export function reject(
+  code: string,
+  message: string,
+  details?: unknown,
+  options?: { events?: readonly NewEvent[] },
+): never;

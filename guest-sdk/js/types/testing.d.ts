@@ -1,6 +1,18 @@
 /** Handlers under plain `node --test`: given some rows, when a command, then what became of it. */
 
-import type { App, Caller, Event, KeyIn, KeyOut, KeyType, NewCommand, NewEvent, Rejection, TableDeclarations, Type } from "./index.js";
+import type {
+  App,
+  Caller,
+  Event,
+  KeyIn,
+  KeyOut,
+  KeyType,
+  NewCommand,
+  NewEvent,
+  Rejection,
+  TableDeclarations,
+  Type,
+} from "./index.js";
 
 type RowOf<T> = T extends { readonly row: Type<infer Row> } ? Row : any;
 type KeyOf<T> = T extends { readonly key: infer K extends KeyType } ? K : "text";
@@ -18,7 +30,12 @@ export interface Given<T = any> {
   /** With this row. */
   row<N extends keyof T & string>(table: N, key: KeyIn<KeyOf<T[N]>>, value: RowOf<T[N]>): Given<T>;
   /** With this row in a table of another module, which the app may read. */
-  foreignRow<const K extends KeyType = "text">(table: string, key: KeyIn<K>, value: unknown, options?: { key?: K }): Given<T>;
+  foreignRow<const K extends KeyType = "text">(
+    table: string,
+    key: KeyIn<K>,
+    value: unknown,
+    options?: { key?: K },
+  ): Given<T>;
   /** With this event on record: projections have it, reactions are not asked about it any more. */
   event(event: NewEvent): Given<T>;
   /** At this time. */

@@ -24,12 +24,17 @@ function shell(value, copies) {
   if (value instanceof Set) return new Set();
   if (value instanceof ArrayBuffer) return value.slice(0);
   if (ArrayBuffer.isView(value)) {
-    return new value.constructor(copy(value.buffer, copies), value.byteOffset, value.length ?? value.byteLength);
+    return new value.constructor(
+      copy(value.buffer, copies),
+      value.byteOffset,
+      value.length ?? value.byteLength,
+    );
   }
   if (value instanceof Error) {
     const error = Object.create(Object.getPrototypeOf(value));
     for (const name of ["name", "message", "stack", "cause"]) {
-      if (Object.hasOwn(value, name)) Object.defineProperty(error, name, { value: value[name], configurable: true, writable: true });
+      if (Object.hasOwn(value, name))
+        Object.defineProperty(error, name, { value: value[name], configurable: true, writable: true });
     }
     return error;
   }

@@ -30,7 +30,12 @@ export const crypto = Object.freeze({
   },
 
   getRandomValues(array) {
-    if (!ArrayBuffer.isView(array) || array instanceof DataView || array instanceof Float32Array || array instanceof Float64Array) {
+    if (
+      !ArrayBuffer.isView(array) ||
+      array instanceof DataView ||
+      array instanceof Float32Array ||
+      array instanceof Float64Array
+    ) {
       throw new TypeError("getRandomValues fills an array of integers, such as a Uint8Array");
     }
     if (array.byteLength > 65536) throw new RangeError("getRandomValues fills at most 65,536 bytes at once");

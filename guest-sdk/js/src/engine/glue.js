@@ -50,10 +50,24 @@ export function describe() {
 
 export function query(name, input, caller, metadata) {
   reseed(() => `${host.sequence()} ${name} ${toJson(input, "the input")}`, false);
-  return attempt(() => result(handlers.query(request(name, caller, metadata), input), `the result of query "${name}"`));
+  return attempt(() =>
+    result(handlers.query(request(name, caller, metadata), input), `the result of query "${name}"`),
+  );
 }
 
-export function execute(id, name, input, sequence, timeMs, scheduledForMs, basis, caller, correlationId, causationId, metadata) {
+export function execute(
+  id,
+  name,
+  input,
+  sequence,
+  timeMs,
+  scheduledForMs,
+  basis,
+  caller,
+  correlationId,
+  causationId,
+  metadata,
+) {
   reseed(() => id, true);
   const command = {
     id,
@@ -114,7 +128,8 @@ export function refuse(thrown, stage, name, specifier) {
 
 /** What can be gone through becomes an array, what is by name an object. */
 function collect(answer) {
-  if (typeof answer !== "object" || answer === null || Array.isArray(answer) || isBytes(answer)) return answer;
+  if (typeof answer !== "object" || answer === null || Array.isArray(answer) || isBytes(answer))
+    return answer;
   if (answer instanceof Map) return Object.fromEntries(answer);
   return typeof answer[Symbol.iterator] === "function" ? Array.from(answer) : answer;
 }
@@ -147,7 +162,12 @@ function refusal({ code, message, details, events }) {
 }
 
 function failure(code, message, details) {
-  return { code, message, details: details === undefined ? undefined : toJson(details, "the details"), events: [] };
+  return {
+    code,
+    message: message.toWellFormed(),
+    details: details === undefined ? undefined : toJson(details, "the details"),
+    events: [],
+  };
 }
 
 function request(name, caller, metadata) {
@@ -160,7 +180,21 @@ function read(json) {
   return json === "{}" ? {} : parse(json);
 }
 
-function event(handler, position, id, type, subject, timeMs, data, sequence, commandId, correlationId, causationId, moduleHash, metadata) {
+function event(
+  handler,
+  position,
+  id,
+  type,
+  subject,
+  timeMs,
+  data,
+  sequence,
+  commandId,
+  correlationId,
+  causationId,
+  moduleHash,
+  metadata,
+) {
   reseed(() => `${id} ${handler}`, false);
   return {
     position,

@@ -8,13 +8,33 @@ const { ownKeys } = Reflect;
 // Members that code sets on objects which inherit them: `this.name = "MyError"`,
 // `Child.prototype.constructor = Child`. A member that is merely read-only would forbid that.
 const SET_ON_HEIRS = new Map([
-  [Object.prototype, ["constructor", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString", "toString", "valueOf"]],
+  [
+    Object.prototype,
+    [
+      "constructor",
+      "hasOwnProperty",
+      "isPrototypeOf",
+      "propertyIsEnumerable",
+      "toLocaleString",
+      "toString",
+      "valueOf",
+    ],
+  ],
   [Function.prototype, ["constructor", "toString"]],
   [Array.prototype, ["constructor", "push", "toString"]],
   [Promise.prototype, ["constructor", "then", "catch", "finally"]],
 ]);
 
-for (const Native of [Error, AggregateError, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError]) {
+for (const Native of [
+  Error,
+  AggregateError,
+  EvalError,
+  RangeError,
+  ReferenceError,
+  SyntaxError,
+  TypeError,
+  URIError,
+]) {
   SET_ON_HEIRS.set(Native.prototype, ["constructor", "message", "name", "toString"]);
 }
 

@@ -5,7 +5,12 @@ const MEMBERS_MAX = 100;
 
 /** One line. Texts are themselves at the outside and quoted within. */
 export function inspect(value) {
-  return typeof value === "string" ? value : show(value, 0, []);
+  try {
+    return typeof value === "string" ? value : show(value, 0, []);
+  } catch {
+    // A getter or a proxy that throws: what is logged is no reason for a handler to fail.
+    return "[cannot be shown]";
+  }
 }
 
 function show(value, depth, outer) {
@@ -34,7 +39,12 @@ function showObject(value, depth, outer) {
   const pair = ([name, member]) => `${showName(name)}: ${each(member)}`;
   if (Array.isArray(value)) return list("[", value, each, "]");
   if (value instanceof Map) {
-    return list(`Map(${value.size}) {`, [...value], ([key, member]) => `${each(key)} => ${each(member)}`, "}");
+    return list(
+      `Map(${value.size}) {`,
+      [...value],
+      ([key, member]) => `${each(key)} => ${each(member)}`,
+      "}",
+    );
   }
   if (value instanceof Set) return list(`Set(${value.size}) {`, [...value], each, "}");
   if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {

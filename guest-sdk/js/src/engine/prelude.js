@@ -7,7 +7,8 @@ import { crypto, random } from "./crypto.js";
 import { harden } from "./harden.js";
 import { TextDecoder, TextEncoder } from "./text.js";
 
-const LATER = "a handler runs to its end at once; to do something later, schedule a command: tx.schedule(at, name, input)";
+const LATER =
+  "a handler runs to its end at once; to do something later, schedule a command: tx.schedule(at, name, input)";
 const OUTSIDE =
   "a handler reaches nothing outside the server; let a reaction to an event or a webhook do it, and its outcome be a command";
 

@@ -26,7 +26,7 @@ export function words(seed) {
     d = (d + 1) | 0;
     a = b ^ (b >>> 9);
     b = (c + (c << 3)) | 0;
-    c = ((c << 21) | (c >>> 11)) + sum | 0;
+    c = (((c << 21) | (c >>> 11)) + sum) | 0;
     return sum >>> 0;
   };
   for (let round = 0; round < 12; round += 1) next();
@@ -41,6 +41,10 @@ export function fraction(next) {
 /** A UUID of version 4. */
 export function uuid(next) {
   const hex = (word) => word.toString(16).padStart(8, "0");
-  const text = hex(next()) + hex(((next() & 0xffff0fff) | 0x4000) >>> 0) + hex(((next() & 0x3fffffff) | 0x80000000) >>> 0) + hex(next());
+  const text =
+    hex(next()) +
+    hex(((next() & 0xffff0fff) | 0x4000) >>> 0) +
+    hex(((next() & 0x3fffffff) | 0x80000000) >>> 0) +
+    hex(next());
   return `${text.slice(0, 8)}-${text.slice(8, 12)}-${text.slice(12, 16)}-${text.slice(16, 20)}-${text.slice(20)}`;
 }

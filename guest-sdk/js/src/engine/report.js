@@ -15,7 +15,9 @@ export function describe(thrown) {
   if (!(thrown instanceof Error)) return { title: `Uncaught ${showThrown(thrown)}`, stack: [] };
   const name = textOf(thrown, "name") || "Error";
   const message = textOf(thrown, "message");
-  const stack = textOf(thrown, "stack").split("\n").filter((line) => line.trim() !== "" && !OWN_FRAME.test(line));
+  const stack = textOf(thrown, "stack")
+    .split("\n")
+    .filter((line) => line.trim() !== "" && !OWN_FRAME.test(line));
   return { title: message === "" ? name : `${name}: ${message}`, stack: stack.map(shift) };
 }
 

@@ -13,6 +13,11 @@ export function at(timeMs, seed, newId, run) {
       super(...(given.length === 0 ? [timeMs] : given));
     }
 
+    // Dates that were made before are dates too.
+    static [Symbol.hasInstance](value) {
+      return value instanceof RealDate;
+    }
+
     static now() {
       return timeMs;
     }

@@ -138,7 +138,7 @@ export class Given {
   /** All that follows from what happened: the commands of reactions, and of theirs. */
   follow() {
     let given = this;
-    for (let nCommands = 0; given.#state.ahead.length > 0; ) {
+    for (let nCommands = 0; given.#state.ahead.length > 0;) {
       const [event, ...ahead] = given.#state.ahead;
       given = given.#with({ ahead });
       for (const { name, input } of given.commandsAfter(event)) {
@@ -157,7 +157,9 @@ export class Given {
     for (;;) {
       const due = [...given.#state.timers].filter(([, { atMs }]) => atMs <= untilMs);
       if (due.length === 0) break;
-      const [id, { atMs, name, input }] = due.reduce((one, other) => (other[1].atMs < one[1].atMs ? other : one));
+      const [id, { atMs, name, input }] = due.reduce((one, other) =>
+        other[1].atMs < one[1].atMs ? other : one,
+      );
       const timers = new Map(given.#state.timers);
       timers.delete(id);
       given = given.#with({ timers, timeMs: Math.max(given.#state.timeMs, atMs) });
@@ -212,8 +214,17 @@ export class Given {
       const { tables, sequence, timeMs } = this.#state;
       const call = { tables, hand: COMMANDS, sequence, timeMs, requestTimeMs: event.timeMs };
       try {
-        const commands = this.#run(call, `${event.id} ${reaction}`, () => this.#app.handlers.react(reaction, clone(event)), event.timeMs);
-        const parse = ({ name, input, metadata }) => ({ name, input: JSON.parse(input), metadata: JSON.parse(metadata) });
+        const commands = this.#run(
+          call,
+          `${event.id} ${reaction}`,
+          () => this.#app.handlers.react(reaction, copyOf(event)),
+          event.timeMs,
+        );
+        const parse = ({ name, input, metadata }) => ({
+          name,
+          input: JSON.parse(input),
+          metadata: JSON.parse(metadata),
+        });
         asked.push({ reaction, commands: commands.map(parse) });
       } catch (thrown) {
         if (!Rejection.is(thrown)) throw thrown;
@@ -227,7 +238,9 @@ export class Given {
   commandsAfter(event) {
     return this.reactionsTo(event).flatMap(({ reaction, commands, rejection }) => {
       if (rejection === undefined) return commands;
-      throw new Error(`reaction "${reaction}" refuses "${event.type}": ${rejection.code}: ${rejection.message}`);
+      throw new Error(
+        `reaction "${reaction}" refuses "${event.type}": ${rejection.code}: ${rejection.message}`,
+      );
     });
   }
 
@@ -255,7 +268,12 @@ export class Given {
     const tables = this.#state.tables.copy();
     const call = { tables, hand: name, canWrite: true };
     try {
-      this.#run(call, `${event.id} ${name}`, () => this.#app.handlers.project(name, clone(event)), event.timeMs);
+      this.#run(
+        call,
+        `${event.id} ${name}`,
+        () => this.#app.handlers.project(name, copyOf(event)),
+        event.timeMs,
+      );
     } catch (error) {
       const reason = Rejection.is(error) ? `${error.code}: ${error.message}` : String(error);
       throw new Error(`projection "${name}" would be parked at "${event.type}": ${reason}`, { cause: error });
@@ -303,7 +321,8 @@ export class Given {
   #table(named) {
     const { tables } = this.#app.definition;
     const table = tables.get(named) ?? [...tables.values()].find(({ name }) => name === named);
-    if (table === undefined) throw new TypeError(`the app has no table "${named}"; it has ${[...tables.keys()].join(", ")}`);
+    if (table === undefined)
+      throw new TypeError(`the app has no table "${named}"; it has ${[...tables.keys()].join(", ")}`);
     return table;
   }
 
@@ -325,9 +344,14 @@ function jsonOf(value, what) {
   return value instanceof Uint8Array ? value : JSON.parse(toJson(value, what));
 }
 
-/** Through JSON, as everything that reaches a handler; a Date of an event stays one. */
+/** Through JSON, as everything that reaches a handler. */
 function clone(value) {
-  return structuredClone(value);
+  return value === undefined ? undefined : JSON.parse(toJson(value, "what a test gives"));
+}
+
+/** An event, as one handler is given it. */
+function copyOf(event) {
+  return { ...event, data: clone(event.data), time: new Date(event.timeMs) };
 }
 
 function commandIdOf(sequence) {

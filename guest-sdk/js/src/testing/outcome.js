@@ -47,7 +47,11 @@ export class Outcome {
   /** The table holds this row now. */
   thenRow(table, key, expected) {
     const found = this.#after.get(table, key);
-    assert.deepEqual(found, expected, `${JSON.stringify(key)} of "${table}" is ${JSON.stringify(found) ?? "not there"}`);
+    assert.deepEqual(
+      found,
+      expected,
+      `${JSON.stringify(key)} of "${table}" is ${JSON.stringify(found) ?? "not there"}`,
+    );
     return this;
   }
 
@@ -64,7 +68,11 @@ export class Outcome {
     assert.ok(ofType.length > 0, `no "${type}" among ${shown}`);
     if (data.length === 0) return this;
     if (ofType.length === 1) assert.deepEqual(ofType[0].data, data[0], `other data of "${type}"`);
-    else assert.ok(ofType.some((event) => isSame(event.data, data[0])), `no "${type}" with these data among ${shown}`);
+    else
+      assert.ok(
+        ofType.some((event) => isSame(event.data, data[0])),
+        `no "${type}" with these data among ${shown}`,
+      );
     return this;
   }
 

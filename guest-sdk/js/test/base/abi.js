@@ -54,16 +54,40 @@ export class Base {
   }
 
   adhoc(source, input = null) {
-    const request = [...this.#text("adhoc"), ...this.#text(JSON.stringify(input)), 0, 0, 0, ...this.#text("{}")];
-    return this.#result(this.#call("chancery:script/loader@0.1.0#adhoc", this.#open(), ...this.#text(source), ...request));
+    const request = [
+      ...this.#text("adhoc"),
+      ...this.#text(JSON.stringify(input)),
+      0,
+      0,
+      0,
+      ...this.#text("{}"),
+    ];
+    return this.#result(
+      this.#call("chancery:script/loader@0.1.0#adhoc", this.#open(), ...this.#text(source), ...request),
+    );
   }
 
   query(name, input = null, caller) {
-    const request = [...this.#text(name), ...this.#text(JSON.stringify(input)), ...this.#optional(caller), ...this.#text("{}")];
+    const request = [
+      ...this.#text(name),
+      ...this.#text(JSON.stringify(input)),
+      ...this.#optional(caller),
+      ...this.#text("{}"),
+    ];
     return this.#result(this.#call("chancery:app/queries@0.1.0#query", this.#open(), ...request));
   }
 
-  execute(name, input = null, { id = "018bcfe5-6800-7000-8000-000000000001", sequence = 1, timeMs = 1_700_000_000_000, basis, caller } = {}) {
+  execute(
+    name,
+    input = null,
+    {
+      id = "018bcfe5-6800-7000-8000-000000000001",
+      sequence = 1,
+      timeMs = 1_700_000_000_000,
+      basis,
+      caller,
+    } = {},
+  ) {
     const record = this.#record(8, 120);
     record.u32(0, this.#open());
     record.text(8, id).text(16, name).text(24, JSON.stringify(input));
@@ -93,7 +117,17 @@ export class Base {
     return { ok: commands };
   }
 
-  #event(name, { type, subject, data = null, position = 1, id = "018bcfe5-6800-5000-8000-000000000001", timeMs = 1_700_000_000_000 }) {
+  #event(
+    name,
+    {
+      type,
+      subject,
+      data = null,
+      position = 1,
+      id = "018bcfe5-6800-5000-8000-000000000001",
+      timeMs = 1_700_000_000_000,
+    },
+  ) {
     const record = this.#record(8, 128);
     record.u32(0, this.#open()).text(4, name);
     record.u64(16, position).text(24, id).text(32, type).optional(40, subject);
@@ -187,7 +221,8 @@ export class Base {
         return record.u32(at, start).u32(at + 4, length);
       },
       optional: (at, text) => (text === undefined ? record.u32(at, 0) : record.u32(at, 1).text(at + 4, text)),
-      optionalU64: (at, value) => (value === undefined ? record.u32(at, 0) : record.u32(at, 1).u64(at + 8, value)),
+      optionalU64: (at, value) =>
+        value === undefined ? record.u32(at, 0) : record.u32(at, 1).u64(at + 8, value),
     };
     return record;
   }
@@ -200,9 +235,11 @@ export class Base {
       store[`[resource-drop]${resource}`] = (handle) => void this.#handles.delete(handle);
     }
     for (const [name, method] of Object.entries(this.#methods())) {
-      for (const resource of ["snapshot", "transaction", "view", "cursor"]) store[`[method]${resource}.${name}`] = method;
+      for (const resource of ["snapshot", "transaction", "view", "cursor"])
+        store[`[method]${resource}.${name}`] = method;
     }
-    const write = (level, place, length) => void this.server.log.push([LEVELS[level], this.#read(place, length)]);
+    const write = (level, place, length) =>
+      void this.server.log.push([LEVELS[level], this.#read(place, length)]);
     return { [STORE]: store, "chancery:app/log@0.1.0": { write } };
   }
 
@@ -235,15 +272,18 @@ export class Base {
         server.wasAskedForTime = true;
         return BigInt(server.requestTimeMs ?? 0);
       },
-      get: (_, table, tableLength, key, keyLength, place) => giveValue(place, server.tables.get(read(table, tableLength), read(key, keyLength))),
+      get: (_, table, tableLength, key, keyLength, place) =>
+        giveValue(place, server.tables.get(read(table, tableLength), read(key, keyLength))),
       "get-many": (_, table, tableLength, keys, n, place) => {
         const name = read(table, tableLength);
         const [list] = this.#write(new Uint8Array(n * 16), 4);
-        for (let index = 0; index < n; index += 1) giveValue(list + index * 16, server.tables.get(name, this.#readText(keys + index * 8)));
+        for (let index = 0; index < n; index += 1)
+          giveValue(list + index * 16, server.tables.get(name, this.#readText(keys + index * 8)));
         this.#view.setUint32(place, list, true);
         this.#view.setUint32(place + 4, n, true);
       },
-      count: (_, table, tableLength, ...flat) => BigInt(server.tables.keys(read(table, tableLength), range(...flat)).length),
+      count: (_, table, tableLength, ...flat) =>
+        BigInt(server.tables.keys(read(table, tableLength), range(...flat)).length),
       scan: (_, table, tableLength, ...flat) => {
         const [name, covered, order] = [read(table, tableLength), range(...flat.slice(0, 7)), flat[7]];
         const handle = this.#open();
@@ -264,7 +304,8 @@ export class Base {
         const value = kind === 0 ? { json: read(place, length) } : { bytes: this.#bytes(place, length) };
         server.tables.put(read(table, tableLength), read(key, keyLength), value);
       },
-      delete: (_, table, tableLength, key, keyLength) => server.tables.delete(read(table, tableLength), read(key, keyLength)),
+      delete: (_, table, tableLength, key, keyLength) =>
+        server.tables.delete(read(table, tableLength), read(key, keyLength)),
       emit: (_, type, typeLength, hasSubject, subject, subjectLength, data, dataLength, place) => {
         server.events.push({
           type: read(type, typeLength),

@@ -7,7 +7,9 @@ import { test } from "node:test";
 import { COMMANDS, Tables } from "../../src/testing/memory.js";
 import { Base } from "./abi.js";
 
-const file = process.env.CHANCERY_SCRIPT_BASE ?? new URL("../../../../target/script-base/script-base.wasm", import.meta.url);
+const file =
+  process.env.CHANCERY_SCRIPT_BASE ??
+  new URL("../../../../target/script-base/script-base.wasm", import.meta.url);
 if (!existsSync(file)) throw new Error(`${file} is not there; \`cargo xtask base\` builds it`);
 const module = new WebAssembly.Module(readFileSync(file));
 
@@ -29,7 +31,10 @@ function loaded(source, more) {
 
 /** A fresh instance whose app has these queries. */
 function asking(queries, more) {
-  return loaded(`import { app, reject, Rejection } from "chancery-sdk";\nexport default app({ tables: { stock: {} },\nqueries: {\n${queries}\n} });`, more);
+  return loaded(
+    `import { app, reject, Rejection } from "chancery-sdk";\nexport default app({ tables: { stock: {} },\nqueries: {\n${queries}\n} });`,
+    more,
+  );
 }
 
 /** What the log says of a handler that fails. */
@@ -46,13 +51,24 @@ const SHOP = readFileSync(new URL("../../../../examples/shop-js/shop.js", import
 test("the shop runs", () => {
   const shop = loaded(SHOP);
   assert.deepEqual(Object.keys(shop.describe().commands), ["add-product", "buy-product"]);
-  assert.deepEqual(shop.execute("add-product", { product: "lamp", name: "Lamp", quantity: 1 }), { ok: { name: "Lamp", left: 1 } });
+  assert.deepEqual(shop.execute("add-product", { product: "lamp", name: "Lamp", quantity: 1 }), {
+    ok: { name: "Lamp", left: 1 },
+  });
   const { ok } = shop.execute("buy-product", { product: "lamp", buyer: "ann" }, { sequence: 2 });
   assert.deepEqual(ok, { order: "id-1", product: "lamp", left: 0 });
-  assert.deepEqual(shop.server.events, [{ type: "order.placed", subject: "product/lamp", data: { order: "id-1", product: "lamp", buyer: "ann" } }]);
+  assert.deepEqual(shop.server.events, [
+    { type: "order.placed", subject: "product/lamp", data: { order: "id-1", product: "lamp", buyer: "ann" } },
+  ]);
   const refused = shop.execute("buy-product", { product: "lamp" }, { sequence: 3 });
-  assert.deepEqual(refused, { code: "out-of-stock", message: "No Lamp is left.", details: { product: "lamp" }, events: [] });
-  assert.deepEqual(shop.query("orders-of", { product: "lamp" }), { ok: [{ order: "id-1", buyer: "ann", sequence: 2 }] });
+  assert.deepEqual(refused, {
+    code: "out-of-stock",
+    message: "No Lamp is left.",
+    details: { product: "lamp" },
+    events: [],
+  });
+  assert.deepEqual(shop.query("orders-of", { product: "lamp" }), {
+    ok: [{ order: "id-1", buyer: "ann", sequence: 2 }],
+  });
   assert.deepEqual(shop.server.tables.keys("orders"), ["lamp\tA2"]);
 });
 
@@ -60,18 +76,58 @@ test("scripts that cannot be loaded say why and where", () => {
   const base = prepared.fork(server());
   const cases = [
     ["export default {\n  a: 1,\n  b 2\n}", "syntax-error", /^SyntaxError: /, { line: 3, column: 5 }],
-    ["", "no-app", /shop\.js has no default export; it must have `export default app\(\{ … \}\)`\./, undefined],
+    [
+      "",
+      "no-app",
+      /shop\.js has no default export; it must have `export default app\(\{ … \}\)`\./,
+      undefined,
+    ],
     ["export default { queries: {} }", "no-app", /that app\(\) did not make/, undefined],
     ["import x from 'lodash';", "unsupported-import", /`lodash` cannot be imported/, { specifier: "lodash" }],
-    ["import x from 'chancery-sdk/engine/glue.js';", "unsupported-import", /cannot be imported/, { specifier: "chancery-sdk/engine/glue.js" }],
-    ["import x from './chancery-sdk/app.js';", "unsupported-import", /cannot be imported/, { specifier: "./chancery-sdk/app.js" }],
-    ["await import('node:fs');", "unsupported-import", /`node:fs` cannot be imported/, { specifier: "node:fs" }],
-    ["function f() {\n  throw new RangeError('far') }\nf();", "script-failed", /^RangeError: far$/, { stack: "    at f (shop.js:2:13)\n    at <anonymous> (shop.js:3:1)", line: 2, column: 13 }],
+    [
+      "import x from 'chancery-sdk/engine/glue.js';",
+      "unsupported-import",
+      /cannot be imported/,
+      { specifier: "chancery-sdk/engine/glue.js" },
+    ],
+    [
+      "import x from './chancery-sdk/app.js';",
+      "unsupported-import",
+      /cannot be imported/,
+      { specifier: "./chancery-sdk/app.js" },
+    ],
+    [
+      "await import('node:fs');",
+      "unsupported-import",
+      /`node:fs` cannot be imported/,
+      { specifier: "node:fs" },
+    ],
+    [
+      "function f() {\n  throw new RangeError('far') }\nf();",
+      "script-failed",
+      /^RangeError: far$/,
+      { stack: "    at f (shop.js:2:13)\n    at <anonymous> (shop.js:3:1)", line: 2, column: 13 },
+    ],
     ["await new Promise(() => {});", "script-failed", /waits at its top level/, { stack: "" }],
     ["throw 'text';", "script-failed", /^Uncaught text$/, { stack: "" }],
-    ["import { app } from 'chancery-sdk';\nexport default app({ querys: {} });", "script-failed", /^TypeError: app\(\) has no member `querys`/, { stack: "    at <anonymous> (shop.js:2:16)", line: 2, column: 16 }],
-    ["import { nothing } from 'chancery-sdk';", "unsupported-import", /^"chancery-sdk" exports no `nothing`; it has Rejection, app, reject, type\.$/, { specifier: "chancery-sdk" }],
-    ["Date.now() === 0 || fail(); new Date().getFullYear() === 1970 || fail();", "no-app", /no default export/, undefined],
+    [
+      "import { app } from 'chancery-sdk';\nexport default app({ querys: {} });",
+      "script-failed",
+      /^TypeError: app\(\) has no member `querys`/,
+      { stack: "    at <anonymous> (shop.js:2:16)", line: 2, column: 16 },
+    ],
+    [
+      "import { nothing } from 'chancery-sdk';",
+      "unsupported-import",
+      /^"chancery-sdk" exports no `nothing`; it has Rejection, app, reject, type\.$/,
+      { specifier: "chancery-sdk" },
+    ],
+    [
+      "Date.now() === 0 || fail(); new Date().getFullYear() === 1970 || fail();",
+      "no-app",
+      /no default export/,
+      undefined,
+    ],
   ];
   for (const [source, code, message, details] of cases) {
     const refused = base.load("shop.js", source);
@@ -85,13 +141,18 @@ test("scripts that cannot be loaded say why and where", () => {
 
 test("a script of five megabytes is loaded", () => {
   const filler = `const text = "${"x".repeat(5_000_000)}";\n`;
-  const base = loaded(`${filler}import { app } from "chancery-sdk"; export default app({ queries: { n: () => text.length } });`);
+  const base = loaded(
+    `${filler}import { app } from "chancery-sdk"; export default app({ queries: { n: () => text.length } });`,
+  );
   assert.deepEqual(base.query("n"), { ok: 5_000_000 });
 });
 
 test("a handler that fails is logged with file and line", () => {
   const base = asking("ok: () => 1,\nboom(state) {\n  const f = undefined;\n  return f(state);\n},");
-  assert.equal(failure(() => base.query("boom"), base), "TypeError: not a function\n    at boom (shop.js:7:12)");
+  assert.equal(
+    failure(() => base.query("boom"), base),
+    "TypeError: not a function\n    at boom (shop.js:7:12)",
+  );
 });
 
 test("what handlers must not return is named", () => {
@@ -106,7 +167,8 @@ test("what handlers must not return is named", () => {
     big: /^TypeError: the result of query "big" cannot be written as JSON: `list\[1\]\.price` is a BigInt; write it as a text$/,
     cyclic: /`b\.a` is an object that contains itself$/,
     fn: /cannot be written as JSON: it is a function$/,
-    never: /^TypeError: `never` returned a promise that never settles: there is nothing to wait for in a handler/,
+    never:
+      /^TypeError: `never` returned a promise that never settles: there is nothing to wait for in a handler/,
     text: /^Uncaught text$/,
     object: /^Uncaught \{"code":"x"\}$/,
     nothing: /^Uncaught undefined$/,
@@ -123,7 +185,10 @@ test("what handlers must not return is named", () => {
   };
   for (const [name, message] of Object.entries(cases)) {
     const fork = base.fork(server());
-    assert.match(failure(() => fork.query(name), fork), message);
+    assert.match(
+      failure(() => fork.query(name), fork),
+      message,
+    );
   }
 });
 
@@ -164,7 +229,10 @@ test("time and chance of a command follow from the command", () => {
   assert.deepEqual(first.slice(0, 2), [5_000, 5_000]);
   assert.equal(first[3], "id-1");
   assert.deepEqual(run({ timeMs: 5_000 }), first);
-  assert.notDeepEqual(run({ timeMs: 5_000, id: "018bcfe5-6800-7000-8000-000000000002" }).slice(2), first.slice(2));
+  assert.notDeepEqual(
+    run({ timeMs: 5_000, id: "018bcfe5-6800-7000-8000-000000000002" }).slice(2),
+    first.slice(2),
+  );
   // The same from an instance that has executed others before.
   const used = loaded(source);
   used.execute("run", null, { id: "018bcfe5-6800-7000-8000-000000000009" });
@@ -177,9 +245,15 @@ test("projections and reactions see their event", () => {
       projections: { totals: { on: "order.*", tables: ["totals"], project(view, event) { view.totals.put(event.subject, { ...event, now: Date.now() }); } } },
       reactions: { shipAll: { on: "order.*", react(state, event) { return event.data === 0 ? undefined : [{ name: "shipIt", input: { at: event.time, n: event.data }, metadata: { m: 1 } }]; } },
         refuse: { on: "x", react: () => reject("later", "Later.", { permanent: true }) } } });`);
-  assert.equal(base.project("totals", { type: "order.placed", subject: "a", data: { n: 1 }, timeMs: 7 }), undefined);
+  assert.equal(
+    base.project("totals", { type: "order.placed", subject: "a", data: { n: 1 }, timeMs: 7 }),
+    undefined,
+  );
   const row = JSON.parse(base.server.tables.get("totals", "a").json);
-  assert.deepEqual([row.now, row.time, row.data, row.type, row.position], [7, "1970-01-01T00:00:00.007Z", { n: 1 }, "order.placed", 1]);
+  assert.deepEqual(
+    [row.now, row.time, row.data, row.type, row.position],
+    [7, "1970-01-01T00:00:00.007Z", { n: 1 }, "order.placed", 1],
+  );
   assert.deepEqual(base.react("ship-all", { type: "order.placed", data: 3, timeMs: 7 }), {
     ok: [{ name: "ship-it", input: { at: "1970-01-01T00:00:00.007Z", n: 3 }, metadata: { m: 1 } }],
   });
@@ -188,12 +262,38 @@ test("projections and reactions see their event", () => {
 });
 
 test("the console writes to the log", () => {
-  const base = asking("a() { console.log('one', { two: [2] }); console.warn('three'); console.error(new Error('four')); console.debug(); console.trace(5); }");
+  const base = asking(
+    "a() { console.log('one', { two: [2] }); console.warn('three'); console.error(new Error('four')); console.debug(); console.trace(5); }",
+  );
   base.query("a");
   const [first, second, third, fourth, fifth] = base.server.log;
-  assert.deepEqual([first, second, fourth, fifth], [["info", "one { two: [2] }"], ["warn", "three"], ["debug", ""], ["trace", "5"]]);
+  assert.deepEqual(
+    [first, second, fourth, fifth],
+    [
+      ["info", "one { two: [2] }"],
+      ["warn", "three"],
+      ["debug", ""],
+      ["trace", "5"],
+    ],
+  );
   assert.equal(third[0], "error");
   assert.match(third[1], /^Error: four\n    at a \(shop\.js/);
+});
+
+test("what cannot be shown or is half a character is no reason to fail", () => {
+  const base = asking(`
+    log() { console.log({ get a() { throw 1; } }, "\\ud800"); console.log(new Proxy({}, { ownKeys() { throw 1; } })); },
+    refuse: () => reject("no-way", "\\ud800", "\\ud800"), fails() { throw new Error("\\ud800"); }`);
+  assert.deepEqual(base.query("log"), { ok: null });
+  assert.deepEqual(base.server.log.splice(0), [
+    ["info", "[cannot be shown] \ufffd"],
+    ["info", "[cannot be shown]"],
+  ]);
+  assert.equal(base.query("refuse").message, "\ufffd");
+  assert.match(
+    failure(() => base.query("fails"), base),
+    /^Error: \ufffd\n/,
+  );
 });
 
 test("what is in the global object works", () => {
@@ -205,8 +305,18 @@ test("what is in the global object works", () => {
     groups: (state) => Object.groupBy(state.stock.values(), (value) => (value > 1 ? "many" : "one")),
     absent: () => [typeof process, typeof globalThis.__chancery_host, typeof std, typeof os, typeof require],
     adhoc: () => { "use strict"; return Object.isFrozen(console) && Object.isFrozen(crypto); }`);
-  for (const [key, value] of [["a", 1], ["b", 2], ["c", 3]]) base.server.tables.put("stock", key, { json: String(value) });
-  assert.deepEqual(base.query("text").ok, [[104, 195, 169, 240, 159, 152, 128, 239, 191, 189], "é\ufffd", "YWI=", "ab"]);
+  for (const [key, value] of [
+    ["a", 1],
+    ["b", 2],
+    ["c", 3],
+  ])
+    base.server.tables.put("stock", key, { json: String(value) });
+  assert.deepEqual(base.query("text").ok, [
+    [104, 195, 169, 240, 159, 152, 128, 239, 191, 189],
+    "é\ufffd",
+    "YWI=",
+    "ab",
+  ]);
   assert.equal(base.query("fatal").ok, "these bytes are not UTF-8");
   assert.deepEqual(base.query("clone").ok, [1, 2, false]);
   assert.deepEqual(base.query("iterators").ok, ["b2", "c3"]);
@@ -216,31 +326,69 @@ test("what is in the global object works", () => {
 });
 
 test("pages of a scan go on, and are given back when it is left", () => {
-  const base = asking("all: (state) => [...state.stock.keys()].length, some: (state) => state.stock.keys({ limit: 60 }).toArray().length, left(state) { let n = 0; for (let i = 0; i < 500; i += 1) for (const row of state.stock) { n += 1; break; } return n; }, late: (state) => { globalThis.kept = state.stock.scan(); return kept.next().value[0]; }, later: () => [...kept]");
+  const base = asking(
+    "all: (state) => [...state.stock.keys()].length, some: (state) => state.stock.keys({ limit: 60 }).toArray().length, left(state) { let n = 0; for (let i = 0; i < 500; i += 1) for (const row of state.stock) { n += 1; break; } return n; }, late: (state) => { globalThis.kept = state.stock.scan(); return kept.next().value[0]; }, later: () => [...kept]",
+  );
   for (let n = 0; n < 205; n += 1) base.server.tables.put("stock", `k${n}`, { json: "1" });
   assert.deepEqual([base.query("all").ok, base.query("some").ok, base.query("left").ok], [205, 60, 500]);
   base.query("late");
   base.query("some");
-  assert.match(failure(() => base.query("later"), base), /^Error: a scan can only be read by the call that began it/);
+  assert.match(
+    failure(() => base.query("later"), base),
+    /^Error: a scan can only be read by the call that began it/,
+  );
 });
 
 test("nothing that a handler does to the language is there in the next call", () => {
   const targets = [
-    "JSON.stringify", "JSON.parse", "Map.prototype.get", "Array.prototype.map", "Array.prototype[Symbol.iterator]", "Object.freeze",
-    "WeakMap.prototype.get", "Object.prototype.toString", "Error.prototype.message", "Promise.prototype.then", "Function.prototype.call",
-    "globalThis.JSON", "globalThis.console", "console.log", "Math.random", "crypto.randomUUID", "String.prototype.replace", "RegExp.prototype.exec",
-    "Object.getPrototypeOf([][Symbol.iterator]()).next", "Object.getPrototypeOf((async () => {})).constructor", "Uint8Array.prototype.constructor",
-    "Object.getPrototypeOf(Uint8Array.prototype).set", "Object.getPrototypeOf(function* () {}.prototype).next", "Number.prototype.toString",
-    "state.stock", "state.stock.get", "Object.getPrototypeOf(state.stock).get", "state.table", "reject.call", "Rejection.is", "Rejection.prototype.constructor", "TextEncoder.prototype.encode", "Date.now",
+    "JSON.stringify",
+    "JSON.parse",
+    "Map.prototype.get",
+    "Array.prototype.map",
+    "Array.prototype[Symbol.iterator]",
+    "Object.freeze",
+    "WeakMap.prototype.get",
+    "Object.prototype.toString",
+    "Error.prototype.message",
+    "Promise.prototype.then",
+    "Function.prototype.call",
+    "globalThis.JSON",
+    "globalThis.console",
+    "console.log",
+    "Math.random",
+    "crypto.randomUUID",
+    "String.prototype.replace",
+    "RegExp.prototype.exec",
+    "Object.getPrototypeOf([][Symbol.iterator]()).next",
+    "Object.getPrototypeOf((async () => {})).constructor",
+    "Uint8Array.prototype.constructor",
+    "Object.getPrototypeOf(Uint8Array.prototype).set",
+    "Object.getPrototypeOf(function* () {}.prototype).next",
+    "Number.prototype.toString",
+    "state.stock",
+    "state.stock.get",
+    "Object.getPrototypeOf(state.stock).get",
+    "state.table",
+    "reject.call",
+    "Rejection.is",
+    "Rejection.prototype.constructor",
+    "TextEncoder.prototype.encode",
+    "Date.now",
   ];
-  const base = asking(`tamper(state, n) { [${targets.map((target) => `() => { ${target} = () => 1; }`)}][n](); }, remove(state, n) { [${targets.map((target) => `() => { delete ${target}; }`)}][n](); }`);
+  const base = asking(
+    `tamper(state, n) { [${targets.map((target) => `() => { ${target} = () => 1; }`)}][n](); }, remove(state, n) { [${targets.map((target) => `() => { delete ${target}; }`)}][n](); }`,
+  );
   for (const [n, target] of targets.entries()) {
     for (const name of ["tamper", "remove"]) {
       const fork = base.fork(server());
       // What is inherited cannot be deleted, and trying is no error.
       if (["state.table", "state.stock.get", "reject.call"].includes(target) && name === "remove") continue;
       assert.throws(() => fork.query(name, n), undefined, `${name} ${target}`);
-      assert.match(fork.server.log[0][1], /^TypeError: .*(read-only|not extensible|could not delete|no setter)/, `${name} ${target}`);
+      assert.match(
+        fork.server.log[0][1],
+        /^TypeError: .*(read-only|not extensible|could not delete|no setter)/,
+        `${name} ${target}`,
+      );
     }
   }
 });
@@ -255,21 +403,49 @@ test("what code does to objects of its own is allowed", () => {
     Array.prototype.added = 1; globalThis.setTimeout = () => "mine"; globalThis.process = { env: {} };
     return [String(new MyError("x")), String(new Old()), error.message, error.name, String(error), \`\${plain}\`, list.push(2), String(f), [].added, setTimeout(), Object.keys(plain)];
   }`);
-  assert.deepEqual(base.query("own").ok, ["MyError: x", "old", "late", "Renamed", "shown", "plain", 7, "f", 1, "mine", ["toString", "hasOwnProperty", "constructor", "valueOf"]]);
+  assert.deepEqual(base.query("own").ok, [
+    "MyError: x",
+    "old",
+    "late",
+    "Renamed",
+    "shown",
+    "plain",
+    7,
+    "f",
+    1,
+    "mine",
+    ["toString", "hasOwnProperty", "constructor", "valueOf"],
+  ]);
 });
 
 test("ad-hoc queries are expressions or bodies", () => {
   const ask = (source, input) => {
     const base = prepared.fork(server({ sequence: 9 }));
-    for (const [key, value] of [["a", 3], ["b", 1], ["c", 2]]) base.server.tables.put("stock", key, { json: JSON.stringify({ n: value }) });
+    for (const [key, value] of [
+      ["a", 3],
+      ["b", 1],
+      ["c", 2],
+    ])
+      base.server.tables.put("stock", key, { json: JSON.stringify({ n: value }) });
     return base.adhoc(source, input);
   };
   assert.deepEqual(ask("1 + 1"), { ok: 2 });
   assert.deepEqual(ask("sequence"), { ok: 9 });
-  assert.deepEqual(ask("table('stock').scan().filter(([k, v]) => v.n > 1).map(([k]) => k)"), { ok: ["a", "c"] });
-  assert.deepEqual(ask("table('stock').values().toArray().sort((a, b) => a.n - b.n).map((v) => v.n)"), { ok: [1, 2, 3] });
-  assert.deepEqual(ask("Map.groupBy(table('stock').values(), (v) => v.n % 2 ? 'odd' : 'even')"), { ok: { odd: [{ n: 3 }, { n: 1 }], even: [{ n: 2 }] } });
-  assert.deepEqual(ask("const { from } = input;\n// from there\nreturn table('stock').count({ from }) // all", { from: "b" }), { ok: 2 });
+  assert.deepEqual(ask("table('stock').scan().filter(([k, v]) => v.n > 1).map(([k]) => k)"), {
+    ok: ["a", "c"],
+  });
+  assert.deepEqual(ask("table('stock').values().toArray().sort((a, b) => a.n - b.n).map((v) => v.n)"), {
+    ok: [1, 2, 3],
+  });
+  assert.deepEqual(ask("Map.groupBy(table('stock').values(), (v) => v.n % 2 ? 'odd' : 'even')"), {
+    ok: { odd: [{ n: 3 }, { n: 1 }], even: [{ n: 2 }] },
+  });
+  assert.deepEqual(
+    ask("const { from } = input;\n// from there\nreturn table('stock').count({ from }) // all", {
+      from: "b",
+    }),
+    { ok: 2 },
+  );
   assert.deepEqual(ask("for (const [k] of table('stock').scan()) if (k > 'a') return k;"), { ok: "b" });
   assert.deepEqual(ask("{ a: 1 } // an object"), { ok: { a: 1 } });
   assert.deepEqual(ask("return"), { ok: null });
@@ -282,6 +458,9 @@ test("ad-hoc queries are expressions or bodies", () => {
   const wrong = ask("1 +\n  ( ]");
   assert.deepEqual([wrong.code, wrong.details.line], ["syntax-error", 2]);
   assert.equal(ask("table('stock').put('a', 1)").message, "Error: only a command can do this");
-  assert.equal(ask("({ n: 1n })").message, 'TypeError: the result cannot be written as JSON: `n` is a BigInt; write it as a text');
+  assert.equal(
+    ask("({ n: 1n })").message,
+    "TypeError: the result cannot be written as JSON: `n` is a BigInt; write it as a text",
+  );
   assert.equal(ask("import('chancery-sdk/app.js')").code, "script-failed");
 });

@@ -37,7 +37,10 @@ const shop = app({
       input: { type: "object" },
       run(state, input) {
         const numbers: number[] = [];
-        for (const [[product, sequence], { buyer }] of state.orders.scan({ prefix: [input.product], limit: 3 })) {
+        for (const [[product, sequence], { buyer }] of state.orders.scan({
+          prefix: [input.product],
+          limit: 3,
+        })) {
           numbers.push(sequence + product.length + (buyer ?? "").length);
         }
         // @ts-expect-error: a prefix is not a whole key

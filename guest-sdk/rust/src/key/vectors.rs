@@ -75,11 +75,11 @@ fn read(types: &[&str], text: &str) -> Option<Vec<Part>> {
         ["text", "integer"] => decode::<(String, i128)>(text)
             .ok()
             .map(|(first, second)| vec![Part::Text(first), Part::Integer(second)]),
-        ["integer", "text", "boolean"] => decode::<(i128, String, bool)>(text).ok().map(
-            |(first, second, third)| {
+        ["integer", "text", "boolean"] => {
+            decode::<(i128, String, bool)>(text).ok().map(|(first, second, third)| {
                 vec![Part::Integer(first), Part::Text(second), Part::Boolean(third)]
-            },
-        ),
+            })
+        }
         other => panic!("no test for keys of {other:?}"),
     }
 }
