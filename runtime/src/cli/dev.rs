@@ -94,7 +94,7 @@ impl Dev {
         let on_signal = Box::new(move || drop(signal.send(Happened::Signal)));
         let local = Local::start(configuration, on_signal).map_err(elsewhere)?;
         told::started(&local.url(), &app, &data, &project, output)?;
-        let _tail = tail::start(local.client(app.clone())?, happened.clone())?;
+        tail::start(local.client(app.clone())?, happened.clone())?;
         let _watch = watch::start(project, self.name.clone(), &data, happened)?;
         let (client, name) = (local.client(app)?, self.name.clone());
         let mut session = Session { local: &local, client, name, live: None, output };

@@ -28,7 +28,7 @@ pub(super) struct New {
     #[arg(value_name = "NAME")]
     folder: PathBuf,
     /// What to begin with.
-    #[arg(long, value_enum, default_value_t = Template::ShopJs)]
+    #[arg(long, value_enum, default_value_t = Template::Js)]
     template: Template,
     /// Where the SDK comes from: a folder with it, the address of a git repository, or a
     /// version; also CHANCERY_SDK [default: the repository that this program was built in,

@@ -153,7 +153,7 @@ impl Problem {
             };
             writeln!(out, "  {}: {}", clean(place), clean(&violation.detail))?;
         }
-        self.place.write(out)?;
+        self.place.write(&said, out)?;
         if let Some(details) = &self.details {
             writeln!(out, "  details: {}", clean(&json::compact(details.get())))?;
         }
@@ -208,10 +208,14 @@ impl Problem {
 }
 
 impl Place {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    /// Shows it, if it was not `said` already, and the line there.
+    fn write(&self, said: &str, out: &mut dyn Write) -> io::Result<()> {
         let (Some(file), Some(line)) = (&self.file, self.line) else { return Ok(()) };
         let column = self.column.map_or_else(String::new, |column| format!(":{column}"));
-        writeln!(out, "  {}:{line}{column}", clean(file))?;
+        let place = format!("{}:{line}{column}", clean(file));
+        if !said.contains(&place) {
+            writeln!(out, "  {place}")?;
+        }
         let Some(source) = &self.source else { return Ok(()) };
         // A tab would be wider than the mark below it.
         let source = clean(&source.replace('\t', " "));

@@ -13,10 +13,11 @@ use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
 use clap::Args;
+use http::Method;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-use super::client::Request;
+use super::client::{Client, Request};
 use super::output::{Output, clean};
 use super::project::{Module, Project};
 use super::serve::local::{Hands, Local};
@@ -92,7 +93,7 @@ impl Test {
         let module = project.build_one(self.name.as_ref())?;
         let name = self.name.clone().map_or_else(|| module.module_name(), Ok)?;
         let scratch = Scratch::new()?;
-        let mut configuration = configuration;
+        let (main, mut configuration) = (configuration.app.clone(), configuration);
         configuration.listen = ([127, 0, 0, 1], 0).into();
         configuration.engine.data = scratch.0.join("data");
         configuration.engine.backups = scratch.0.join("backups");
@@ -100,6 +101,8 @@ impl Test {
         configuration.engine.reactions.retries = 0;
         let (local, hands) = Local::standing_still(configuration, BEGIN_MS)?;
         let stage = Stage { local: &local, hands: &hands, name, module: &module };
+        // What it compiles is kept for all tests; what it refuses, it refuses once.
+        stage.deploy(&local.client(main)?)?;
         let mut done = Vec::new();
         for file in &files {
             if !output.for_programs() {
@@ -186,13 +189,18 @@ impl Stage<'_> {
                 Error::Usage { message: invalid.to_string() }
             })?;
         let client = self.local.client(app.clone())?;
-        client.send(Request::new(http::Method::PUT, &["v1", "apps", app.as_str()]))?;
-        let (deployed, _) = deploy::upload(&client, &self.name, self.module, false)?;
-        if let Some(refusal) = deployed.receipt.and_then(|receipt| receipt.refusal()) {
-            return Err(refusal);
-        }
-        let mut player = Player::new(&client, self.hands, BEGIN_MS)?;
-        player.play(case)
+        client.send(Request::new(Method::PUT, &["v1", "apps", app.as_str()]))?;
+        self.deploy(&client)?;
+        let problem = Player::new(&client, self.hands, BEGIN_MS)?.play(case)?;
+        // Instances are few, and there may be many tests.
+        client.send(client.request(Method::DELETE, &["modules", self.name.as_str()]))?;
+        Ok(problem)
+    }
+
+    fn deploy(&self, client: &Client) -> Result<(), Error> {
+        let (deployed, _) = deploy::upload(client, &self.name, self.module, false)?;
+        let refusal = deployed.receipt.and_then(|receipt| receipt.refusal());
+        refusal.map_or(Ok(()), Err)
     }
 }
 

@@ -17,9 +17,8 @@ const FILES_ENOUGH: u64 = 8192;
 
 /// Whether a server could listen, or one does.
 pub(super) fn port(listen: SocketAddr) -> Finding {
-    let refused = match TcpListener::bind(listen) {
-        Ok(_) => return Finding::fine("port", format!("{listen} is free")),
-        Err(refused) => refused,
+    let Err(refused) = TcpListener::bind(listen) else {
+        return Finding::fine("port", format!("{listen} is free"));
     };
     if refused.kind() == ErrorKind::AddrInUse && is_chancery(listen) {
         return Finding::fine("port", format!("a Chancery server answers on {listen}"));

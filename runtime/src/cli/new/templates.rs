@@ -7,11 +7,14 @@ use clap::ValueEnum;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Template {
     /// A shop in JavaScript; needs no tool at all.
-    ShopJs,
+    #[value(name = "shop-js")]
+    Js,
     /// The same in TypeScript; needs Node and npm.
-    ShopTs,
+    #[value(name = "shop-ts")]
+    Ts,
     /// The same in Rust; needs cargo and the target wasm32-unknown-unknown.
-    ShopRust,
+    #[value(name = "shop-rust")]
+    Rust,
 }
 
 /// In what a template is written.
@@ -71,33 +74,33 @@ impl Template {
     /// Its name on the command line.
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::ShopJs => "shop-js",
-            Self::ShopTs => "shop-ts",
-            Self::ShopRust => "shop-rust",
+            Self::Js => "shop-js",
+            Self::Ts => "shop-ts",
+            Self::Rust => "shop-rust",
         }
     }
 
     pub(super) fn language(self) -> Language {
         match self {
-            Self::ShopJs | Self::ShopTs => Language::JavaScript,
-            Self::ShopRust => Language::Rust,
+            Self::Js | Self::Ts => Language::JavaScript,
+            Self::Rust => Language::Rust,
         }
     }
 
     /// Its files.
     pub(super) fn files(self) -> &'static [File] {
         match self {
-            Self::ShopJs => SHOP_JS,
-            Self::ShopTs => SHOP_TS,
-            Self::ShopRust => SHOP_RUST,
+            Self::Js => SHOP_JS,
+            Self::Ts => SHOP_TS,
+            Self::Rust => SHOP_RUST,
         }
     }
 
     /// What to type next, in the folder.
     pub(super) fn next(self) -> &'static [&'static str] {
         match self {
-            Self::ShopJs | Self::ShopRust => &["chancery dev"],
-            Self::ShopTs => &["npm install", "chancery dev"],
+            Self::Js | Self::Rust => &["chancery dev"],
+            Self::Ts => &["npm install", "chancery dev"],
         }
     }
 }

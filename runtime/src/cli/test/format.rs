@@ -210,9 +210,9 @@ fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error
     let days = text.strip_suffix('d').and_then(|days| days.parse::<u32>().ok());
     match days {
         Some(days) => Ok(Some(Duration::from_secs(u64::from(days) * 24 * 3600))),
-        None => <Duration as Text>::parse(&text)
-            .map(Some)
-            .map_err(|_| D::Error::custom("a time with its unit, such as 90s, 15m, 24h or 31d")),
+        None => <Duration as Text>::parse(&text).map(Some).map_err(|_other_units| {
+            D::Error::custom("a time with its unit, such as 90s, 15m, 24h or 31d")
+        }),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::cli::client::{Answer, Client};
 use crate::cli::serve::local::Hands;
 
 /// How often it is looked whether an app has come to rest, and for how long.
-const LOOKS: (u32, Duration) = (6000, Duration::from_millis(5));
+const LOOKS: (u32, Duration) = (12_000, Duration::from_millis(5));
 /// As many commands as may follow from one.
 const FOLLOWED_MAX: u32 = 1000;
 
@@ -238,12 +238,9 @@ impl Ended {
     fn refused(error: Error) -> Result<Self, Error> {
         let Error::Problem(problem) = error else { return Err(error) };
         let document: Json = serde_json::from_slice(problem.document()).unwrap_or_default();
-        let kind = document["type"].as_str().unwrap_or_default();
+        let kind = document.get("type").and_then(Json::as_str).unwrap_or_default();
         let status = if kind.ends_with("failed") { "failed" } else { "rejected" };
-        let details = match &document["details"] {
-            Json::Null => &document["errors"],
-            details => details,
-        };
+        let details = document.get("details").or_else(|| document.get("errors"));
         let (code, message) = (problem.code(), problem.message());
         let failure = json!({ "code": code, "message": message, "details": details });
         Ok(Self(json!({ "status": status, "failure": failure })))
