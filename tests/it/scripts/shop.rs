@@ -11,7 +11,8 @@ use serde_json::{Value as Json, json};
 
 /// The example as a script.
 fn script() -> Script {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/shop-js/shop.js");
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let path = examples.join("shop-js").join("shop.js");
     let source = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     Script::new("shop.js", &source).expect("a script")
 }
