@@ -66,6 +66,12 @@ impl Code {
         Some(initialise())
     }
 
+    /// Whether it is the base, or was made of it: that exports everything, whatever a
+    /// script declares.
+    pub(super) fn is_of_base(&self) -> bool {
+        Loader::of(self.pre.component()).is_ok()
+    }
+
     /// Whether instances evaluate a script before they can be called.
     pub(super) fn is_script(&self) -> bool {
         self.script.is_some()

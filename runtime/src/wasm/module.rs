@@ -198,8 +198,7 @@ fn check_exports(
     must_export("commands", commands.is_empty(), code.commands.is_some())?;
     must_export("projections", projections.is_empty(), code.projections.is_some())?;
     must_export("reactions", reactions.is_empty(), code.reactions.is_some())?;
-    // The base exports everything, whatever a script declares.
-    if !code.is_script() {
+    if !code.is_of_base() {
         must_declare("projections", projections.is_empty(), code.projections.is_some())?;
         must_declare("reactions", reactions.is_empty(), code.reactions.is_some())?;
     }

@@ -11,9 +11,17 @@ const FENCES: &[(&str, &[&str], &str)] = &[
     ("anstream", &["cli"], "output for a terminal or a pipe"),
     ("anstyle", &["cli"], "the colours of that output"),
     ("anyhow", &["wasm/upload/componentize"], "wit_component has no other error"),
-    ("arc_swap", &["snapshot"], "one pointer is swapped: the published state"),
+    (
+        "arc_swap",
+        &["snapshot", "wasm/module"],
+        "one pointer is swapped: the published state, the code of a module",
+    ),
     ("axum", &["http", "server"], "routes and extractors"),
-    ("base64", &["http", "cli", "transaction/cursor"], "bytes where only JSON fits"),
+    (
+        "base64",
+        &["http", "cli", "transaction/cursor", "wasm/script/places"],
+        "bytes where only text fits",
+    ),
     ("bytes", &["engine", "http", "delivery"], "bodies without copies"),
     ("clap", &["cli"], "the command line"),
     ("clap_complete", &["cli/completions"], "completions of it"),
@@ -62,6 +70,7 @@ const FENCES: &[(&str, &[&str], &str)] = &[
             "wasm/call",
             "wasm/manifest",
             "wasm/outcome",
+            "wasm/script/error",
         ],
         "JSON is read where it means something: manifests, rows of the catalog, schemas, \
          rejections, the metadata of events, what clients send and see. Elsewhere it is text",

@@ -1,3 +1,5 @@
+//! What is kept of scripts, without running them.
+
 use super::*;
 
 #[test]
