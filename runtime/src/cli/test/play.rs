@@ -266,9 +266,10 @@ impl Ended {
     fn told(&self) -> String {
         let failure = self.member("failure");
         let text = |name: &str| failure.get(name).and_then(Json::as_str).unwrap_or_default();
-        match self.succeeded() {
-            true => format!("succeeded with {}", self.member("result")),
-            false => format!("was {} ({}): {}", self.status(), text("code"), text("message")),
+        match self.status() {
+            "succeeded" => format!("succeeded with {}", self.member("result")),
+            "failed" => format!("failed ({}): {}", text("code"), text("message")),
+            status => format!("was {status} ({}): {}", text("code"), text("message")),
         }
     }
 
