@@ -9,14 +9,14 @@ use chancery_tests::{App, Client, chancery, chancery_running, guest, terminate};
 use serde_json::{Value as Json, json};
 
 /// A run of `chancery dev` that ends with the test, and what it says, line by line.
-struct Dev {
+pub(crate) struct Dev {
     child: Child,
     lines: BufReader<ChildStdout>,
-    app: App,
+    pub(crate) app: App,
 }
 
 impl Dev {
-    fn on(path: &Path) -> Self {
+    pub(crate) fn on(path: &Path) -> Self {
         let path = path.to_str().expect("text");
         let mut child = chancery_running(&["--json", "dev", path, "--listen", "127.0.0.1:0"]);
         let mut lines = BufReader::new(child.stdout.take().expect("it is piped"));
@@ -29,7 +29,7 @@ impl Dev {
 
     /// The next thing that is said of this kind, whatever comes before it.
     #[track_caller]
-    fn next(&mut self, kind: &str) -> Json {
+    pub(crate) fn next(&mut self, kind: &str) -> Json {
         loop {
             let document = document(&mut self.lines);
             if document["type"] == kind {
@@ -39,7 +39,7 @@ impl Dev {
         }
     }
 
-    fn end(mut self) {
+    pub(crate) fn end(mut self) {
         terminate(self.child.id());
         assert_eq!(self.next("ended")["type"], "ended");
         assert_eq!(self.child.wait().expect("it ends").code(), Some(0));
@@ -60,7 +60,7 @@ fn document(lines: &mut impl BufRead) -> Json {
 }
 
 /// Saves a file as editors do: a draft that is moved into place.
-fn save(path: &Path, bytes: &[u8]) {
+pub(crate) fn save(path: &Path, bytes: &[u8]) {
     let draft = path.with_extension("draft");
     fs::write(&draft, bytes).expect("a file");
     fs::rename(draft, path).expect("it is moved");

@@ -1,5 +1,7 @@
 //! From a template to what is deployed: `chancery new`, `build`, `test`, `deploy`.
 
+mod scripts;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
