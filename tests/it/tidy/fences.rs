@@ -32,7 +32,11 @@ const FENCES: &[(&str, &[&str], &str)] = &[
         "checksums of what is on disk",
     ),
     ("form_urlencoded", &["http"], "the query part of addresses"),
-    ("futures_util", &["http"], "streams of bodies"),
+    (
+        "futures_util",
+        &["http", "wasm/script/snapshot"],
+        "streams of bodies; a future that never waits",
+    ),
     (
         "http",
         &["http", "server", "delivery", "cli", "config/text", "engine/webhooks/address"],
