@@ -116,7 +116,7 @@ impl Default for Settings {
             unchanged_max: 1000,
             followers_max: FOLLOWERS_MAX,
             correlation_bytes_max: 256,
-            adhoc: true,
+            adhoc: false,
         }
     }
 }

@@ -124,6 +124,6 @@ test("what throws when it is looked at is told all the same", () => {
 
 test("lines of ad-hoc queries count from their author's first", () => {
   const error = new ReferenceError("foo is not defined");
-  error.stack = "    at <anonymous> (adhoc.js:4:3)\n";
+  error.stack = "    at <anonymous> (<adhoc>:4:3)\n";
   assert.deepEqual(placeOf(describe(error)), { line: 3, column: 3 });
 });

@@ -22,14 +22,19 @@ const OUT: &str = "dist";
 Examples:
   chancery build
   chancery build shop.ts --out build
+  chancery build shop.js --component
   chancery build target/wasm32-unknown-unknown/release/shop.wasm --json")]
 pub(super) struct Build {
     /// A project's folder, or a .js, .ts or .wasm file [default: the working directory].
     path: Option<PathBuf>,
-    /// Where a bundle is written, which is created if it is not there [default: dist in
+    /// Where what is made of scripts is written, which is created if it is not there [default: dist in
     /// the project].
     #[arg(long, value_name = "DIRECTORY")]
     out: Option<PathBuf>,
+    /// Makes components of scripts: WebAssembly with the engine in it and the script
+    /// evaluated, which is what a server comes to in the background. Takes some seconds.
+    #[arg(long)]
+    component: bool,
 }
 
 impl Build {
@@ -38,9 +43,20 @@ impl Build {
         let project = Project::at(&path)?;
         let mut modules = project.build()?;
         let out = self.out.clone().unwrap_or_else(|| project.root().join(OUT));
+        if self.component {
+            let made = modules.into_iter().map(|module| {
+                let is_script = matches!(module.kind, Kind::Script { .. });
+                let mut module = module.into_component()?;
+                if is_script {
+                    write(&mut module, &out, "wasm")?;
+                }
+                Ok(module)
+            });
+            modules = made.collect::<Result<_, Error>>()?;
+        }
         for module in &mut modules {
             if let Kind::Script { bundled: true } = module.kind {
-                write(module, &out)?;
+                write(module, &out, "js")?;
             }
         }
         if output.for_programs() {
@@ -52,11 +68,11 @@ impl Build {
     }
 }
 
-/// Writes a bundle, whole or not at all.
-fn write(module: &mut Module, out: &Path) -> Result<(), Error> {
+/// Writes what was made, whole or not at all.
+fn write(module: &mut Module, out: &Path, extension: &str) -> Result<(), Error> {
     std::fs::create_dir_all(out).map_err(|error| Error::unwritable(out, error))?;
-    let file = out.join(format!("{}.js", module.name));
-    let draft = out.join(format!(".{}.js.part", module.name));
+    let file = out.join(format!("{}.{extension}", module.name));
+    let draft = out.join(format!(".{}.{extension}.part", module.name));
     let written = std::fs::write(&draft, &module.bytes);
     let written = written.and_then(|()| std::fs::rename(&draft, &file));
     written.map_err(|error| Error::unwritable(&file, error))?;

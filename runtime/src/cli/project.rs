@@ -215,6 +215,20 @@ impl Module {
         Ok(Self { name: stem(path), file: path.to_owned(), bytes, kind: Kind::Wasm(inspected) })
     }
 
+    /// The same as a component, if it is a script: made by the engine that is in this
+    /// program, and so for any server that takes components.
+    ///
+    /// # Errors
+    /// [`Error`], as the server would refuse the script.
+    pub(super) fn into_component(self) -> Result<Self, Error> {
+        let Some(file) = self.script_name() else {
+            return Ok(self);
+        };
+        let bytes = inspect::component_of(&self.file, &file, &self.bytes)?;
+        let inspected = inspect::inspect(&self.file, &bytes)?;
+        Ok(Self { bytes, kind: Kind::Wasm(inspected), ..self })
+    }
+
     /// The name that it is deployed under, unless somebody says another.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ use crate::catalog::{Deployed, ModuleRow, Plan};
 use crate::engine::{App, Deployment, Error, Upload};
 use crate::receipts::{Receipt, Status};
 use crate::value::{Hash, Name};
-use crate::wasm::Script;
+use crate::wasm::{Refused, Script};
 
 #[derive(Debug, Serialize)]
 struct ModulesJson<'a> {
@@ -128,6 +128,10 @@ async fn read_and_deploy(
             check_not_encoded(request.headers())?;
             let held = shared.body(request.into_body(), shared.upload_limit());
             let held = held.await?;
+            if Script::is_kept(&held.bytes) {
+                let (found, fix) = ("a script".to_owned(), "send it as `text/javascript`");
+                return Err(Error::Upload(Refused::NotWasm { found, fix }).into());
+            }
             // The bytes are held, and counted, until they are deployed.
             carry_out(app, &module, Upload::Bytes(held.bytes.clone()), check).await
         }

@@ -96,6 +96,7 @@ impl Host {
         }
         let code = match Script::parse(upload) {
             Some(script) => {
+                script.check()?;
                 let base = self.bases.get(self, script.base, kept)?;
                 let code = Code::of_script(base, script);
                 code.map_err(|error| Refused::unlike(&error))?

@@ -4,6 +4,7 @@
 //! came of it compiled, new instances begin there. Nothing but their speed changes, so it
 //! is done by one thread at a low priority, and the compiler is kept to it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
@@ -75,10 +76,15 @@ fn run(pool: &ThreadPool, modules: &Receiver<Weak<Module>>) {
             continue;
         };
         let hash = module.hash();
-        match pool.install(|| module.initialise()) {
-            Ok(elapsed) => debug!(%hash, ?elapsed, "the script's snapshot is in place"),
-            Err(error) => {
+        // A panic is that script's affair; others have their turn.
+        let initialise = AssertUnwindSafe(|| module.initialise());
+        match pool.install(|| catch_unwind(initialise)) {
+            Ok(Ok(elapsed)) => debug!(%hash, ?elapsed, "the script's snapshot is in place"),
+            Ok(Err(error)) => {
                 warn!(%hash, %error, "no snapshot of the script; its instances start slower");
+            }
+            Err(_panic) => {
+                warn!(%hash, "no snapshot of the script, by a panic; its instances start slower");
             }
         }
     }

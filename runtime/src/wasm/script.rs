@@ -32,6 +32,8 @@ pub const FILE_BYTES_MAX: usize = 128;
 
 /// How the file of a script begins; the hash of the base follows.
 const HEAD: &str = "// chancery-script base=";
+/// How stacks call the files of the SDK, which they leave out.
+const SDK: &str = "chancery-sdk/";
 /// Before the name of the file.
 const FILE: &str = " file=";
 
@@ -54,6 +56,9 @@ impl Script {
     /// [`Refused::TooLarge`].
     pub fn new(file: &str, upload: &[u8]) -> Result<Self, Refused> {
         let refused = |reason: String| Refused::NotJavaScript { reason };
+        if file.starts_with(SDK) {
+            return Err(refused(format!("the file's name {file:?} begins as those of the SDK do")));
+        }
         let is_plain = |c: char| c.is_alphanumeric() || "._-/@+".contains(c);
         if file.is_empty() || file.len() > FILE_BYTES_MAX || !file.chars().all(is_plain) {
             let reason = format!(
@@ -94,6 +99,11 @@ impl Script {
         let (base, file) = head.split_once(FILE)?;
         let base = base.parse().ok()?;
         Some(Self { base, file: file.to_owned(), source: source.to_owned() })
+    }
+
+    /// Whether it is one that [`Script::new`] makes, but for its base.
+    pub(super) fn check(&self) -> Result<(), Refused> {
+        Self::new(&self.file, self.source.as_bytes()).map(drop)
     }
 
     /// Whether bytes are what is kept of a script, by how they begin.

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use chancery_tests::Server;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -94,4 +95,26 @@ fn a_script_is_replaced_as_it_is_saved() {
     let refused = dev.app.command("buy-product", &json!({ "product": "lamp" }));
     assert_eq!(refused.json()["detail"], "Gone.");
     dev.end();
+}
+
+#[test]
+fn a_component_is_made_of_a_script_and_deployed_like_any_other() {
+    let (_directory, folder) = begun("shop-js");
+    let told = said(&folder, &[], &["--json", "build", "--component"], 0);
+    let document: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    let module = &document["modules"][0];
+    assert_eq!(module["file"], "./dist/shop.wasm", "{module}");
+    assert_eq!(module["component"], true, "{module}");
+    let imports = module["imports"].as_array().expect("a list");
+    let ours = |import: &serde_json::Value| {
+        import.as_str().is_some_and(|it| it.starts_with("chancery:app/"))
+    };
+    assert!(imports.iter().all(ours), "{module}");
+    let server = Server::start();
+    let file = folder.join("dist/shop.wasm");
+    let (code, told) = server.cli(&["deploy", file.to_str().expect("text")]);
+    assert_eq!(code, 0, "{told}");
+    let app = server.app();
+    app.succeed("add-product", &json!({ "product": "lamp", "name": "Lamp", "quantity": 2 }));
+    assert_eq!(app.ask("stock-of", &json!({ "product": "lamp" }))["left"], 2);
 }

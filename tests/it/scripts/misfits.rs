@@ -108,6 +108,33 @@ fn i8_what_a_script_does_to_its_engine_reaches_no_other_module_or_request() {
 }
 
 #[test]
+fn i8_what_a_refused_command_left_to_do_is_not_done_by_the_next() {
+    const LEAVES: &str = r#"
+import { app, reject } from "chancery-sdk";
+export default app({
+  description: "Leaves something to do.",
+  tables: { rows: {} },
+  queries: { all: (state) => [...state.rows.scan()] },
+  commands: {
+    leave(tx) {
+      Promise.resolve().then(() => tx.rows.put("left", 1));
+      reject("no", "No.");
+    },
+    go: (tx) => tx.rows.put("own", 1),
+  },
+});
+"#;
+    let server = server();
+    let app = server.app();
+    deploy(&app, "leaves", LEAVES);
+    for _ in 0..2 {
+        assert_eq!(app.command("leave", &json!({})).code(), "no");
+        app.succeed("go", &json!({}));
+        assert_eq!(app.ask("all", &json!({})), json!([["own", 1]]));
+    }
+}
+
+#[test]
 fn what_is_no_module_is_refused_before_anything_is_logged() {
     let server = server();
     let app = server.app();
@@ -130,6 +157,10 @@ fn what_is_no_module_is_refused_before_anything_is_logged() {
     refused(&app, &format!("{import}export default app({{ tables: {{ 'A B': {{}} }} }});"), "", "");
     let large = format!("{}\n{}", "/* a large file */", "x".repeat(5 << 20));
     refused(&app, &large, "upload-too-large", "2097152");
+    // Nor does one that says of itself what it was accepted with.
+    let kept = format!("// chancery-script base={} file=x.js\n1", "0".repeat(64));
+    let reply = app.upload("x", kept.as_bytes());
+    assert_eq!((reply.status, reply.code().as_str()), (422, "not-wasm"), "{reply:?}");
     assert_eq!(app.sequence(), before);
 }
 

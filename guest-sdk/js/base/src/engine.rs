@@ -48,6 +48,11 @@ pub(crate) fn with<T>(run: impl for<'js> FnOnce(&Ctx<'js>, &Object<'js>) -> T) -
     })
 }
 
+/// Runs what is still to be run of promises.
+pub(crate) fn run_jobs() {
+    with(|ctx, _| while ctx.execute_pending_job() {});
+}
+
 fn make() -> Engine {
     match try_make() {
         Ok(engine) => engine,

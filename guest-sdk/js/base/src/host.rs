@@ -11,6 +11,7 @@ use rquickjs::{
 use crate::bindings::chancery::app::log::{self, Level};
 use crate::bindings::chancery::app::store::{Cursor, Snapshot, Transaction, View};
 use crate::bindings::chancery::app::types::{self, Bounds, NewCommand, NewEvent, Order, Range};
+use crate::engine;
 
 /// The state, as one call sees it.
 pub(crate) enum Handle {
@@ -49,6 +50,8 @@ impl Drop for Open {
         // Cursors are children of the handle.
         CURSORS.take();
         HANDLE.take();
+        // What the call has left to do finds no state, rather than that of the next call.
+        engine::run_jobs();
     }
 }
 

@@ -13,7 +13,7 @@ use crate::call::{self, Answer};
 use crate::{clock, engine, modules};
 
 /// What stacks call the script of an ad-hoc query.
-const ADHOC: &str = "adhoc.js";
+const ADHOC: &str = "<adhoc>";
 
 /// Evaluates a script as a module, whose default export becomes the app.
 pub(crate) fn load(name: String, source: String) -> std::result::Result<(), Failure> {

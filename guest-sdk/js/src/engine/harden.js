@@ -49,6 +49,10 @@ const HIDDEN = [
   new Map()[Symbol.iterator](),
   new Set()[Symbol.iterator](),
   "".matchAll(/x/g),
+  // Of `map` and its like, and of what `Iterator.from` and `concat` wrap.
+  [].values().map((value) => value),
+  Iterator.from({ next: () => ({ done: true }) }),
+  ...(typeof Iterator.concat === "function" ? [Iterator.concat([])] : []),
 ];
 
 /** Makes all that can be reached read-only but for these names of the global object. */

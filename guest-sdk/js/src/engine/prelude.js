@@ -50,5 +50,14 @@ define(globalThis, "queueMicrotask", function queueMicrotask(callback) {
   then.call(resolved, () => callback());
 });
 
+// When they call back depends on the heap, and so on the age of the instance.
+delete globalThis.WeakRef;
+delete globalThis.FinalizationRegistry;
+
+// The engine reads them by setters, which would reach into later calls.
+for (const name of ["prepareStackTrace", "stackTraceLimit"]) {
+  if (name in Error) define(Error, name, Error[name]);
+}
+
 // What is absent may be put there by whoever needs something of that name.
 harden(Object.keys(ABSENT));

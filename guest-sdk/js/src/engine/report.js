@@ -8,7 +8,7 @@ const OWN_FRAME = /\(?chancery-sdk\//;
 const PLACE = /\(?([^\s()]+):(\d+):(\d+)\)?$/;
 
 /** What ad-hoc queries are called in stacks. Their text begins on the second line. */
-const ADHOC = "adhoc.js";
+const ADHOC = "<adhoc>";
 
 /** Something thrown, as `TypeError: x is not a function` and lines of a stack. */
 export function describe(thrown) {

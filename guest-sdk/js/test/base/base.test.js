@@ -360,6 +360,10 @@ test("nothing that a handler does to the language is there in the next call", ()
     "String.prototype.replace",
     "RegExp.prototype.exec",
     "Object.getPrototypeOf([][Symbol.iterator]()).next",
+    "Object.getPrototypeOf([].values().map(String)).next",
+    "Object.getPrototypeOf(Iterator.from({ next() {} })).next",
+    "Error.stackTraceLimit",
+    "Error.prepareStackTrace",
     "Object.getPrototypeOf((async () => {})).constructor",
     "Uint8Array.prototype.constructor",
     "Object.getPrototypeOf(Uint8Array.prototype).set",
@@ -452,7 +456,7 @@ test("ad-hoc queries are expressions or bodies", () => {
   assert.deepEqual(ask("1 +\n  foo"), {
     code: "script-failed",
     message: "ReferenceError: foo is not defined",
-    details: { stack: "    at <anonymous> (adhoc.js:2:3)", line: 2, column: 3 },
+    details: { stack: "    at <anonymous> (<adhoc>:2:3)", line: 2, column: 3 },
     events: [],
   });
   const wrong = ask("1 +\n  ( ]");

@@ -1,4 +1,5 @@
-//! A look into WebAssembly before it is sent, with the eyes of the server.
+//! What a server does with modules, done before they are sent: a look into WebAssembly, and
+//! scripts evaluated.
 
 use std::path::Path;
 
@@ -21,4 +22,23 @@ pub(super) fn inspect(path: &Path, bytes: &[u8]) -> Result<Inspected, Error> {
         Ok(wasm::Inspected { is_component, imports }) => Ok(Inspected { is_component, imports }),
         Err(refused) => Err(Error::Refused { path: path.to_owned(), reason: refused.to_string() }),
     }
+}
+
+/// What calls of guests need; see [`wasm::Host`].
+const STACK_BYTES: usize = 16 << 20;
+
+/// The component that a server would make of a script in the background: the engine, with
+/// the script evaluated.
+pub(super) fn component_of(path: &Path, file: &str, script: &[u8]) -> Result<Vec<u8>, Error> {
+    let make = || {
+        let script = wasm::Script::new(file, script).map_err(|refused| refused.to_string())?;
+        let host = wasm::Host::new(wasm::Settings::default()).map_err(|error| error.to_string())?;
+        host.component_of(&script).map_err(|refused| refused.to_string())
+    };
+    let made = std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
+        let thread = thread.spawn_scoped(scope, make).map_err(|error| error.to_string())?;
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    });
+    made.map_err(|reason| Error::Refused { path: path.to_owned(), reason })
 }

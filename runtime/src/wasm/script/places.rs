@@ -13,6 +13,13 @@ use oxc_sourcemap::SourceMap;
 /// How a map within the file begins, on a line of its own.
 const COMMENT: &str = "\n//# sourceMappingURL=";
 
+/// A map as text, in bytes. Several times as much is kept of it while the module is.
+const MAP_BYTES_MAX: usize = 8 << 20;
+/// The name of a source, in bytes: one that is longer is not shown.
+const SOURCE_BYTES_MAX: usize = 512;
+/// A text that names places, in bytes; what is longer ends there.
+const NAMED_BYTES_MAX: usize = 8 << 10;
+
 /// Where a script comes from.
 pub(in crate::wasm) struct Places {
     /// What stacks call the script.
@@ -44,7 +51,8 @@ impl Places {
     /// Reads the map of a script that is called `file`.
     pub(super) fn read(file: &str, url: &str) -> Option<Self> {
         let (kind, data) = url.split_once(',')?;
-        if !kind.starts_with("data:application/json") || !kind.ends_with(";base64") {
+        let is_json = kind.starts_with("data:application/json") && kind.ends_with(";base64");
+        if !is_json || data.len() > MAP_BYTES_MAX || file.is_empty() {
             return None;
         }
         let text = String::from_utf8(BASE64.decode(data).ok()?).ok()?;
@@ -70,8 +78,9 @@ impl Places {
         }
         let token = self.map.get_token(from.checked_sub(1)?)?;
         let source = token.get_source_id()?;
+        let file = self.map.get_source(source).filter(|file| file.len() <= SOURCE_BYTES_MAX)?;
         (token.get_dst_line() == wanted.0).then_some(Place {
-            file: self.map.get_source(source)?,
+            file,
             line: token.get_src_line().saturating_add(1),
             column: token.get_src_col().saturating_add(1),
             source,
@@ -89,7 +98,9 @@ impl Places {
     pub(in crate::wasm) fn name_in(&self, text: &str) -> String {
         let mut named = String::with_capacity(text.len());
         let mut rest = text;
-        while let Some((before, after)) = rest.split_once(&*self.file) {
+        while named.len() < NAMED_BYTES_MAX
+            && let Some((before, after)) = rest.split_once(&*self.file)
+        {
             named.push_str(before);
             rest = after;
             match place_at(after)

@@ -1,5 +1,8 @@
 //! What is kept of scripts, without running them.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
 use super::*;
 
 #[test]
@@ -44,4 +47,31 @@ fn what_cannot_be_a_script_is_refused_with_the_reason() {
     let large = vec![b' '; SCRIPT_BYTES_MAX + 1];
     let expected = "upload-too-large: the upload has 2097153 bytes; the limit is 2097152";
     assert_eq!(refused("a.js", &large), expected);
+}
+
+/// A map from the first line of a bundle to the first of a source.
+fn places(source: &str) -> Option<Places> {
+    let map = format!(r#"{{"version":3,"sources":["{source}"],"names":[],"mappings":"AAAA"}}"#);
+    let url = format!("data:application/json;base64,{}", BASE64.encode(map));
+    Places::read("a.js", &url)
+}
+
+#[test]
+fn places_of_a_bundle_are_told_as_those_of_its_sources() {
+    let places = places("src/a.ts").expect("a map");
+    let named = places.name_in("TypeError: x\n    at f (a.js:1:7)\n    at a.js:2:1, a.js");
+    assert_eq!(named, "TypeError: x\n    at f (src/a.ts:1:1)\n    at a.js:2:1, a.js");
+    let (code, map) = places::split("let a;\n//# sourceMappingURL=data:x\n");
+    assert_eq!((code, map), ("let a;", Some("data:x")));
+    assert_eq!(places::split("//# sourceMappingURL=1").1, None);
+}
+
+#[test]
+fn i12_what_a_map_makes_of_a_text_has_a_bound() {
+    let long = places(&"x".repeat(600)).expect("a map");
+    assert_eq!(long.name_in("a.js:1:1"), "a.js:1:1");
+    let longest = places(&"x".repeat(512)).expect("a map");
+    let named = longest.name_in(&"a.js:1:1 ".repeat(10_000));
+    assert!(named.len() < 200_000, "{}", named.len());
+    assert!(Places::read("", "data:application/json;base64,e30=").is_none());
 }
