@@ -282,7 +282,7 @@ pub fn chancery(arguments: &[&str]) -> Output {
     command.output().expect("the binary runs")
 }
 
-/// As [`chancery`], in a directory and with more in the environment.
+/// As [`chancery()`], in a directory and with more in the environment.
 ///
 /// # Panics
 /// If it cannot be run.
