@@ -138,7 +138,7 @@ fn bodies_of_another_type_are_refused() {
     let path = format!("/commands/{}", new_id());
     let form = [("content-type", "application/x-www-form-urlencoded")];
     let gzip = [JSON, ("content-encoding", "gzip")];
-    let script = [("content-type", "text/javascript")];
+    let script = [("content-type", "application/typescript")];
     let code = "unsupported-media-type";
     let refused = site.not_logged(|app| app.send("PUT", &path, &form, b"name=add"), 415, code);
     assert_names(&refused, &["x-www-form-urlencoded", "`application/json`"]);
@@ -147,6 +147,6 @@ fn bodies_of_another_type_are_refused() {
     let refused = site.refusal(|app| app.send("POST", "/queries/get", &form, b"key=a"), 415, code);
     assert_names(&refused, &["`application/json`"]);
     let upload = |app: &App| app.send("PUT", "/modules/shop", &script, b"export {}");
-    assert_names(&site.not_logged(upload, 415, code), &["JavaScript", "later"]);
+    assert_names(&site.not_logged(upload, 415, code), &["`application/wasm`", "`text/javascript`"]);
     site.assert_unharmed();
 }

@@ -14,7 +14,7 @@ fn what_is_not_webassembly_is_called_what_it_is() {
         (b"\x1f\x8b\x08\x00", "gzip"),
         (b"{\"name\": \"shop\"}", "JSON"),
         (b"(module)", "WebAssembly text"),
-        (b"export const queries = {}", "JavaScript"),
+        (b"export const queries = {}", "`text/javascript`"),
     ];
     for (bytes, found) in cases {
         let refused = site.not_logged(|app| app.upload("shop", bytes), 422, "not-wasm");

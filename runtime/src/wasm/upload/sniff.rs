@@ -71,7 +71,7 @@ fn describe_text(text: &str) -> (String, &'static str) {
         }
     }
     if JAVASCRIPT.iter().any(|begin| text.starts_with(begin)) {
-        let fix = "make it a component with `componentize-qjs --sync --stub-wasi` first";
+        let fix = "send it as `text/javascript`";
         return ("JavaScript text".into(), fix);
     }
     let begin: String = text.chars().take(20).collect();
