@@ -40,7 +40,8 @@ pub(super) fn check(
         damaged(&path, what, live.is_some(), desk);
     }
     for (name, hash) in deployed.iter().filter(|(_, hash)| !seen.contains(hash)) {
-        let path = directory.join(hash.to_string());
+        // What a script's is called otherwise than this, cannot be known without it.
+        let path = directory.join(format!("{hash}.wasm"));
         damaged(&path, &format!("module {name} is deployed, and this file is missing"), true, desk);
     }
     Ok(())
