@@ -58,11 +58,12 @@ fn help_tells_the_defaults_that_are_true() {
         let about = &after[about..];
         let told = match shown.key {
             key::INSECURE_BIND => "",
+            key::ADHOC => "[default: true on a loopback address, else",
             key::BACKUPS => "[default: backups in the data directory]",
             key::QUERIES_MAX => "[default: twice the processors]",
             _ => &format!("[default: {}]", shown.value),
         };
-        assert!(about.starts_with(told), "{flag}: {told} is not {about:.40}");
+        assert!(about.starts_with(told), "{flag}: {told} is not {about:.60}");
     }
 }
 

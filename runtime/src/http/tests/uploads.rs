@@ -31,9 +31,9 @@ async fn uploads_that_are_not_modules() {
 #[tokio::test]
 async fn uploads_of_other_types() {
     let api = Api::new();
-    let script = request("PUT", MODULE, &[("content-type", "text/javascript")], "app({})");
-    let problem = api.send(script).await.problem(415, "unsupported-media-type");
-    assert!(problem["detail"].as_str().unwrap().contains("later version"));
+    let typed = request("PUT", MODULE, &[("content-type", "application/typescript")], "app({})");
+    let problem = api.send(typed).await.problem(415, "unsupported-media-type");
+    assert!(problem["detail"].as_str().unwrap().contains("text/javascript"));
     let unlabelled = request("PUT", MODULE, &[], "\0asm");
     let problem = api.send(unlabelled).await.problem(415, "unsupported-media-type");
     assert!(problem["detail"].as_str().unwrap().contains("application/wasm"));
