@@ -46,8 +46,11 @@ pub(crate) fn wasm_compiler(workspace: &Workspace) -> Result<()> {
     if is_there {
         return Ok(());
     }
-    let install = Call::new(&workspace.root, "apt-get").args("install --yes clang llvm");
-    install.run().context(
+    // A fresh machine has no lists of packages yet.
+    let update = Call::new(&workspace.root, "apt-get").args("update");
+    let install = "install --yes --no-install-recommends clang llvm";
+    let install = Call::new(&workspace.root, "apt-get").args(install);
+    update.run().and_then(|()| install.run()).context(
         "clang with its WebAssembly backend, and llvm-ar, are needed to build QuickJS; install \
          your system's packages of clang and llvm",
     )
@@ -57,7 +60,8 @@ pub(crate) fn wasm_compiler(workspace: &Workspace) -> Result<()> {
 pub(crate) fn npm_packages(workspace: &Workspace) -> Result<()> {
     for package in [JS_SDK, JS_CLIENT, JS_SHOP, TOOLS] {
         let installed = node_modules(workspace, package);
-        installed.context("the tests of JavaScript need Node.js 20 or later, and npm")?;
+        installed
+            .context("the tests of JavaScript need Node.js 20 or later, npm, and its registry")?;
     }
     Ok(())
 }
@@ -86,7 +90,7 @@ fn node_modules(workspace: &Workspace, package: &str) -> Result<()> {
         return Ok(());
     }
     let install = Call::new(&directory, "npm").args("ci --ignore-scripts --no-audit --no-fund");
-    install.run().context("is npm installed?")?;
+    install.run().with_context(|| format!("the packages that {package} names are not there"))?;
     fs::write(installed, wanted)?;
     Ok(())
 }
