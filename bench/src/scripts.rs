@@ -1,19 +1,22 @@
-//! What a handler costs as a script, before and after the snapshot of it, beside the same
-//! handler in Rust: the example `shop` in both languages.
+//! What a handler costs as a script, before and after the snapshot of it, and as a component
+//! made of it, beside the same handler in Rust: the example `shop` in both languages.
 //!
 //! The engine is opened in this process. Larger scripts are the same one with functions
 //! that nothing calls.
+
+mod memory;
 
 use std::fmt;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use chancery::engine::{At, QueryRequest, Settings, Upload};
 use chancery::record::Verdict;
-use chancery::wasm::Script;
+use chancery::wasm::{self, Host, Script};
 use chancery_tests::guest;
 use serde::Serialize;
 use serde_json::json;
@@ -51,18 +54,25 @@ pub struct Way {
     pub query_us: Spread,
     /// A command in the live instance, without the log, in microseconds.
     pub command_us: Spread,
+    /// Memory of a live instance, in KiB.
+    pub instance_kib: f64,
 }
 
 impl fmt::Display for Scripts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\nThe shop as a module in Rust and as a script, µs")?;
         let (query, command) = ("a query, fresh", "a command, live");
-        writeln!(f, "{:28} {query:>24} {command:>24} {:>10} {:>12}", "", "live ms", "snapshot ms")?;
+        writeln!(
+            f,
+            "{:28} {query:>24} {command:>24} {:>10} {:>12} {:>14}",
+            "", "live ms", "snapshot ms", "instance KiB"
+        )?;
         let ms = |time: Option<f64>| time.map_or_else(String::new, |ms| format!("{ms:.0}"));
-        for Way { name, live_ms, snapshot_ms, query_us, command_us } in &self.ways {
+        for Way { name, live_ms, snapshot_ms, query_us, command_us, instance_kib } in &self.ways {
             let (live, snapshot) = (ms(*live_ms), ms(*snapshot_ms));
             let (query, command) = (query_us.to_string(), command_us.to_string());
-            writeln!(f, "{name:28} {query:>24} {command:>24} {live:>10} {snapshot:>12}")?;
+            write!(f, "{name:28} {query:>24} {command:>24} {live:>10} {snapshot:>12}")?;
+            writeln!(f, " {instance_kib:>14.0}")?;
         }
         Ok(())
     }
@@ -84,33 +94,61 @@ pub fn run(plan: &Plan) -> anyhow::Result<Scripts> {
 async fn measure(plan: &Plan) -> anyhow::Result<Scripts> {
     let mut ways = Vec::new();
     crate::note("the shop in Rust");
-    let directory = TempDir::with_prefix_in("chancery-bench-", &plan.data)?;
-    let opened = Opened::new(&settings(directory.path()))?;
-    let live_ms = Some(put(&opened, guest("shop")).await?);
-    ways.push(way("Rust".to_owned(), plan, &opened, live_ms, None).await?);
-    opened.close();
+    ways.push(kept("Rust".to_owned(), plan, guest("shop")).await?);
     for size in SIZES {
-        crate::note(&format!("the shop as a script of {size} KiB"));
-        let script = Script::new("shop.js", padded(size)?.as_bytes())?.to_bytes();
-        let evaluated = TempDir::with_prefix_in("chancery-bench-", &plan.data)?;
-        let mut without: Settings = settings(evaluated.path());
-        without.wasm.script_snapshots = false;
-        let opened = Opened::new(&without)?;
-        // The base is compiled with the first script of a process.
-        put(&opened, Script::new("other.js", &script)?.to_bytes()).await?;
-        let live_ms = Some(put(&opened, script.clone()).await?);
         let name = format!("script, {size} KiB");
-        ways.push(way(name.clone(), plan, &opened, live_ms, None).await?);
-        opened.close();
-
-        let initialised = TempDir::with_prefix_in("chancery-bench-", &plan.data)?;
-        let opened = Opened::new(&settings(initialised.path()))?;
-        put(&opened, script).await?;
-        let snapshot_ms = Some(wait(&opened).await?);
-        ways.push(way(format!("{name}, snapshot"), plan, &opened, None, snapshot_ms).await?);
-        opened.close();
+        crate::note(&format!("the shop as a {name}"));
+        let script = Script::new("shop.js", padded(size)?.as_bytes())?;
+        ways.push(evaluated(name.clone(), plan, &script.to_bytes()).await?);
+        ways.push(initialised(format!("{name}, snapshot"), plan, &script.to_bytes()).await?);
+        if size == SIZES[0] {
+            let component = host(true)?.component_of(&script)?;
+            ways.push(kept("component of the script".to_owned(), plan, component).await?);
+        }
     }
     Ok(Scripts { ways })
+}
+
+fn host(script_snapshots: bool) -> anyhow::Result<Arc<Host>> {
+    Ok(Host::new(wasm::Settings { script_snapshots, ..wasm::Settings::default() })?)
+}
+
+/// A module that is measured as it was uploaded.
+async fn kept(name: String, plan: &Plan, module: Vec<u8>) -> anyhow::Result<Way> {
+    let instance_kib = memory::of_instance(&host(false)?, &module, false)?;
+    let directory = TempDir::with_prefix_in("chancery-bench-", &plan.data)?;
+    let opened = Opened::new(&settings(directory.path()))?;
+    let live_ms = Some(put(&opened, module).await?);
+    let (query_us, command_us) = calls(plan, &opened).await?;
+    opened.close();
+    Ok(Way { name, live_ms, snapshot_ms: None, query_us, command_us, instance_kib })
+}
+
+/// A script that each instance evaluates.
+async fn evaluated(name: String, plan: &Plan, script: &[u8]) -> anyhow::Result<Way> {
+    let instance_kib = memory::of_instance(&host(false)?, script, false)?;
+    let directory = TempDir::with_prefix_in("chancery-bench-", &plan.data)?;
+    let mut settings: Settings = settings(directory.path());
+    settings.wasm.script_snapshots = false;
+    let opened = Opened::new(&settings)?;
+    // The base is compiled with the first script of a process.
+    put(&opened, Script::new("other.js", script)?.to_bytes()).await?;
+    let live_ms = Some(put(&opened, script.to_vec()).await?);
+    let (query_us, command_us) = calls(plan, &opened).await?;
+    opened.close();
+    Ok(Way { name, live_ms, snapshot_ms: None, query_us, command_us, instance_kib })
+}
+
+/// A script when its snapshot is there.
+async fn initialised(name: String, plan: &Plan, script: &[u8]) -> anyhow::Result<Way> {
+    let instance_kib = memory::of_instance(&host(true)?, script, true)?;
+    let directory = TempDir::with_prefix_in("chancery-bench-", &plan.data)?;
+    let opened = Opened::new(&settings(directory.path()))?;
+    put(&opened, script.to_vec()).await?;
+    let snapshot_ms = Some(wait(&opened).await?);
+    let (query_us, command_us) = calls(plan, &opened).await?;
+    opened.close();
+    Ok(Way { name, live_ms: None, snapshot_ms, query_us, command_us, instance_kib })
 }
 
 /// The example with functions that nothing calls, so that it is so long.
@@ -161,13 +199,8 @@ async fn ask(opened: &Opened, name: &str) -> anyhow::Result<String> {
     Ok(std::str::from_utf8(value.as_bytes())?.to_owned())
 }
 
-async fn way(
-    name: String,
-    plan: &Plan,
-    opened: &Opened,
-    live_ms: Option<f64>,
-    snapshot_ms: Option<f64>,
-) -> anyhow::Result<Way> {
+/// Queries in fresh instances and commands in a live one, microseconds each.
+async fn calls(plan: &Plan, opened: &Opened) -> anyhow::Result<(Spread, Spread)> {
     let lamps = json!({ "product": "lamp", "name": "Lamp", "quantity": 1_000_000 });
     opened.succeed("add-product", &lamps).await?;
     let (mut queries, mut commands) = (Vec::new(), Vec::new());
@@ -184,8 +217,7 @@ async fn way(
         }
         commands.push(elapsed_us as f64 / CALLS as f64);
     }
-    let (query_us, command_us) = (Spread::of(queries), Spread::of(commands));
-    Ok(Way { name, live_ms, snapshot_ms, query_us, command_us })
+    Ok((Spread::of(queries), Spread::of(commands)))
 }
 
 /// Buys a lamp; how long the handler ran, in microseconds.
