@@ -265,6 +265,14 @@ impl Engine {
         Ok(())
     }
 
+    /// Has what scripts run in ready before the first of them comes, where compiled code
+    /// is kept: elsewhere each start would pay for what it may never need.
+    pub fn prepare_for_scripts(&self) {
+        if self.settings.wasm.code_cache.is_some() {
+            self.host.prepare_for_scripts();
+        }
+    }
+
     /// The apps that are still being opened, and how far each has come.
     #[must_use]
     pub fn opening(&self) -> Vec<(Name, Progress)> {

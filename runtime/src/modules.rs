@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::disk::{self, Disk};
-use crate::value::{Hash, Name};
+use crate::value::{Hash, Name, chain_of};
 use crate::wasm::script::{BASE_HASH, base_bytes};
 use crate::wasm::{self, Script};
 
@@ -173,7 +173,7 @@ impl Modules {
     }
 
     fn load_bytes(&self, upload: &[u8]) -> Result<Arc<wasm::Module>, wasm::Refused> {
-        self.host.load_kept(upload, |base| self.bytes(base).ok())
+        self.host.load_kept(upload, |base| self.bytes(base).map_err(|error| no_base(base, &error)))
     }
 
     /// A file that is damaged is written anew.
@@ -197,6 +197,18 @@ impl Modules {
     fn path(&self, hash: Hash, kind: &str) -> PathBuf {
         self.directory.join(format!("{hash}.{kind}"))
     }
+}
+
+/// Why a script's base cannot be had: what may pass by itself is the host's affair.
+fn no_base(hash: Hash, error: &Error) -> wasm::Refused {
+    if error.is_transient() {
+        return wasm::Refused::Host(chain_of(error));
+    }
+    let problem = match error {
+        Error::Damaged { path } => format!("whose file {} is damaged", path.display()),
+        _ => "which is not among the modules".to_owned(),
+    };
+    wasm::Refused::NoBase { hash, problem }
 }
 
 /// What the file of a module may be called after its hash.

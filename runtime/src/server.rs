@@ -176,6 +176,7 @@ impl Server {
         let refused = |source| Error::Listen { address: listen, source };
         let listener = TcpListener::bind(listen).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
+        engine.prepare_for_scripts();
         let recovering = Arc::clone(&engine);
         let recovery = spawn_blocking(move || {
             recovering.recover()?;

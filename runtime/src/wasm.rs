@@ -11,6 +11,7 @@
 //! a result, a rejection, or a failure that says which limit was met (I10, I12).
 
 mod ask;
+mod cache;
 mod call;
 mod code;
 mod contract;

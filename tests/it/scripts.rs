@@ -2,6 +2,7 @@
 
 mod adhoc;
 mod base;
+mod bases;
 mod component;
 mod misfits;
 mod shop;

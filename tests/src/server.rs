@@ -348,7 +348,9 @@ impl Place {
     }
 }
 
+/// Nothing but what the test says is set; what is compiled is kept beside the binary.
 fn without_environment(command: &mut Command) {
+    command.env("XDG_CACHE_HOME", cache());
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("CHANCERY_") {
             command.env_remove(name);
@@ -406,6 +408,12 @@ fn address_in(line: &str) -> Option<String> {
     let (_, address) = line.split_once("http://")?;
     let end = address.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':'));
     Some(address[..end.unwrap_or(address.len())].to_owned())
+}
+
+/// Where all tests of a build keep what is compiled.
+fn cache() -> PathBuf {
+    let binary = binary();
+    binary.with_file_name("cache")
 }
 
 /// The binary beside the tests.

@@ -147,6 +147,8 @@ pub const WEBHOOK_PAUSE: Key = serve("webhook-pause");
 pub const ADHOC: Key = serve("adhoc");
 /// Whether scripts are evaluated once, in the background.
 pub const SCRIPT_SNAPSHOTS: Key = serve("script-snapshots");
+/// Where compiled code is kept.
+pub const CODE_CACHE: Key = serve("code-cache");
 /// How much room on the disk is too little.
 pub const DISK_LOW: Key = serve("disk-low");
 
@@ -170,6 +172,7 @@ pub const ALL: &[Key] = &[
     UPLOAD_MAX,
     ADHOC,
     SCRIPT_SNAPSHOTS,
+    CODE_CACHE,
     FOLLOWERS_MAX,
     INBOX_MAX,
     CHAIN_DEPTH,

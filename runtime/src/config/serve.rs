@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::text::{Bytes, Keep};
+use super::text::{Bytes, Keep, Kept};
 use super::{Error, Key, Layers, Text, key};
 use crate::value::Name;
 use crate::{engine, server};
@@ -104,6 +104,8 @@ impl Layers {
         self.bytes(key::QUERY_MEMORY_MAX, &mut wasm.query_memory_bytes_max, memory.clone())?;
         self.bytes(key::COMMAND_MEMORY_MAX, &mut wasm.command_memory_bytes_max, memory)?;
         wasm.script_snapshots = self.setting(key::SCRIPT_SNAPSHOTS, true)?.value;
+        let kept = Kept(code_cache());
+        wasm.code_cache = self.setting(key::CODE_CACHE, kept)?.value.0;
         // A live instance is replaced at half of what it may have.
         wasm.live_memory_bytes_max = wasm.command_memory_bytes_max / 2;
         self.bytes(key::UPLOAD_MAX, &mut wasm.upload_bytes_max, KIB..=256 * MIB)
@@ -187,6 +189,15 @@ impl Layers {
         *bytes = in_memory(self.within(key, default, range)?.0);
         Ok(())
     }
+}
+
+/// Where users' programs keep what they can make again, by the XDG Base Directory
+/// Specification; nowhere for a user without a home.
+fn code_cache() -> Option<PathBuf> {
+    let given = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let caches = given.filter(|path| path.is_absolute());
+    let caches = caches.or_else(|| Some(std::env::home_dir()?.join(".cache")));
+    Some(caches?.join("chancery/code"))
 }
 
 /// Every range ends far below what the address space of a server holds.

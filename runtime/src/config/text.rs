@@ -19,7 +19,7 @@ pub trait Text: Sized {
     fn to_text(&self) -> String;
 }
 
-/// How no targets at all are written.
+/// How no targets at all, and no directory, are written.
 const NOWHERE: &str = "nowhere";
 
 /// A number of bytes, written `64MiB`.
@@ -36,6 +36,10 @@ impl PartialOrd for Keep {
         for_ever(self).partial_cmp(&for_ever(other))
     }
 }
+
+/// A directory where something is kept; none keeps nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Kept(pub(super) Option<PathBuf>);
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,6 +141,19 @@ impl Text for PathBuf {
 
     fn to_text(&self) -> String {
         self.display().to_string()
+    }
+}
+
+impl Text for Kept {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            NOWHERE => Ok(Self(None)),
+            text => Ok(Self(Some(PathBuf::parse(text)?))),
+        }
+    }
+
+    fn to_text(&self) -> String {
+        self.0.as_ref().map_or_else(|| NOWHERE.to_owned(), PathBuf::to_text)
     }
 }
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::spawn_blocking;
+
 use super::query::refused;
 use super::{Answer, App, At, Error};
 use crate::wasm::AdhocCall;
@@ -49,7 +51,13 @@ impl App {
             request_time_ms: self.clock.wall_ms(),
             request_id: request.request_id,
         };
-        let answered = self.lane().modules().host().adhoc(snapshot.state.clone(), &call);
+        let host = Arc::clone(self.lane().modules().host());
+        if !host.is_ready_for_scripts() {
+            // Compiling would hold up this thread for seconds. What fails fails again below.
+            let host = Arc::clone(&host);
+            drop(spawn_blocking(move || host.wait_for_scripts()).await);
+        }
+        let answered = host.adhoc(snapshot.state.clone(), &call);
         drop(permit);
         let answered = answered.map_err(|error| refused(NAME, error))?;
         let sequence = snapshot.state.sequence();

@@ -150,7 +150,7 @@ fn length(bytes: usize) -> u32 {
 
 /// Bytes that were packed from text, as text.
 ///
-/// Checked anew at each read, because the crate forbids `unsafe`; what it costs
+/// Checked anew at each read, because the crate denies itself `unsafe`; what it costs
 /// is among the figures.
 pub(crate) fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap_or_else(|_| unreachable!("rows are packed from text"))

@@ -4,10 +4,21 @@ use std::path::Path;
 
 use super::{Desk, Effect, Error, Finding, digest, list};
 use crate::catalog;
-use crate::disk::Disk;
+use crate::disk::{self, Disk};
 use crate::modules;
 use crate::state::State;
 use crate::value::{Hash, Name};
+use crate::wasm::Script;
+use crate::wasm::script::BASE_HASH;
+
+/// A module that has to be there.
+struct Needed {
+    hash: Hash,
+    /// What it is, as findings name it.
+    what: String,
+    /// What becomes of an app without it.
+    effect: Effect,
+}
 
 pub(super) fn check(
     disk: &dyn Disk,
@@ -16,7 +27,7 @@ pub(super) fn check(
     desk: &mut Desk<'_>,
 ) -> Result<(), Error> {
     let directory = app.join("modules");
-    let deployed = deployed(state, app, desk);
+    let needed = needed(disk, &directory, deployed(state, app, desk));
     let mut seen = Vec::new();
     for path in list(disk, &directory)? {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -27,30 +38,51 @@ pub(super) fn check(
         let (bytes, found) =
             read.map_err(|source| Error::Io { action: "read", path: path.clone(), source })?;
         seen.push(hash);
-        let live = deployed.iter().find(|(_, live)| *live == hash).map(|(name, _)| name);
+        let needed = needed.iter().find(|needed| needed.hash == hash);
         if found == hash {
-            let says = match live {
-                Some(name) => format!("{bytes} bytes, deployed as {name}"),
+            let says = match needed {
+                Some(Needed { what, .. }) => format!("{bytes} bytes, {what}"),
                 None => format!("{bytes} bytes, not deployed now"),
             };
             desk.checked(&path, says, None);
             continue;
         }
         let what = "its bytes do not have the hash in its name";
-        damaged(&path, what, live.is_some(), desk);
+        let effect = needed.map_or(Effect::GoesOn, |needed| needed.effect);
+        damaged(&path, what, effect, desk);
     }
-    for (name, hash) in deployed.iter().filter(|(_, hash)| !seen.contains(hash)) {
+    for Needed { hash, what, effect } in needed.iter().filter(|it| !seen.contains(&it.hash)) {
         // What a script's is called otherwise than this, cannot be known without it.
         let path = directory.join(format!("{hash}.wasm"));
-        damaged(&path, &format!("module {name} is deployed, and this file is missing"), true, desk);
+        damaged(&path, &format!("{what}, and this file is missing"), *effect, desk);
     }
     Ok(())
 }
 
-fn damaged(path: &Path, what: &str, is_live: bool, desk: &mut Desk<'_>) {
-    let (remedy, effect) = match is_live {
-        true => ("put the file back from a backup", Effect::Refuses),
-        false => ("upload the module again, or put the file back from a backup", Effect::GoesOn),
+/// What is deployed, and what its scripts run in.
+fn needed(disk: &dyn Disk, directory: &Path, deployed: Vec<(Name, Hash)>) -> Vec<Needed> {
+    let mut needed: Vec<Needed> = Vec::new();
+    for (name, hash) in deployed {
+        // What cannot be read is found when its turn comes.
+        let script = disk::read(disk, &directory.join(format!("{hash}.js"))).ok();
+        let base = script.and_then(|bytes| Script::parse(&bytes)).map(|script| script.base);
+        let what = format!("deployed as {name}");
+        needed.push(Needed { hash, what, effect: Effect::Refuses });
+        let Some(base) = base.filter(|base| needed.iter().all(|it| it.hash != *base)) else {
+            continue;
+        };
+        // This server has its own at hand; the next one may not.
+        let effect = if base == *BASE_HASH { Effect::GoesOn } else { Effect::Refuses };
+        let what = format!("what the script of {name} runs in");
+        needed.push(Needed { hash: base, what, effect });
+    }
+    needed
+}
+
+fn damaged(path: &Path, what: &str, effect: Effect, desk: &mut Desk<'_>) {
+    let remedy = match effect {
+        Effect::Refuses => "put the file back from a backup",
+        _ => "upload the module again, or put the file back from a backup",
     };
     let (file, what, remedy) = (path.into(), what.to_owned(), remedy.to_owned());
     desk.found(Finding { file, place: None, what, remedy, effect });

@@ -12,7 +12,6 @@ use super::guest::{Guest, Snapshot};
 use super::guest_log::Callee;
 use super::host::Host;
 use super::outcome::{self, CallError};
-use super::script::BASE_HASH;
 use crate::state::State;
 use crate::watch::Reads;
 
@@ -70,8 +69,7 @@ impl Host {
     /// [`CallError`].
     pub fn adhoc(&self, state: State, call: &AdhocCall) -> Result<Answered, CallError> {
         let stopwatch = Stopwatch::start();
-        let base = self.bases.get(self, *BASE_HASH, |_| None);
-        let base = base.map_err(|refused| CallError::Host(refused.to_string()))?;
+        let base = self.own_base().map_err(|refused| CallError::Host(refused.to_string()))?;
         let (name, id) = (Arc::clone(&call.name), Arc::clone(&call.request_id));
         let callee = Callee { kind: "ad-hoc query", name, id, module: Arc::clone(&call.app) };
         let snapshot = Snapshot {

@@ -2,6 +2,7 @@
 //! instance has to do before it can be called.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre};
@@ -9,11 +10,11 @@ use wasmtime::component::{Instance, InstancePre};
 use super::contract::exports::chancery::app::{
     commands, manifest, projections, queries, reactions,
 };
+use super::engine;
 use super::guest::Guest;
 use super::host::Host;
 use super::refused::Refused;
 use super::script::{self, Base, Loader, Places, Script};
-use super::upload;
 
 /// Compiled code with its imports linked, and where in it the handlers are.
 pub(super) struct Code {
@@ -32,6 +33,8 @@ struct Evaluated {
     loader: Loader,
     base: Arc<Base>,
     script: Script,
+    /// How long it may take: as long as when it was accepted.
+    deadline: Duration,
 }
 
 impl Code {
@@ -49,10 +52,14 @@ impl Code {
     }
 
     /// The code of the base, in which each instance evaluates a script first.
-    pub(super) fn of_script(base: Arc<Base>, script: Script) -> wasmtime::Result<Self> {
+    pub(super) fn of_script(
+        base: Arc<Base>,
+        script: Script,
+        deadline: Duration,
+    ) -> wasmtime::Result<Self> {
         let loader = Loader::of(base.code.pre.component())?;
         let (code, places) = (Self::new(base.code.pre.clone()), script.places().map(Arc::new));
-        Ok(Self { script: Some(Evaluated { loader, base, script }), places, ..code })
+        Ok(Self { script: Some(Evaluated { loader, base, script, deadline }), places, ..code })
     }
 
     /// What has its script evaluated already, if this has it still to be.
@@ -60,7 +67,7 @@ impl Code {
         let Evaluated { base, script, .. } = self.script.as_ref()?;
         let initialise = || {
             let component = script::snapshot(host, base, script)?;
-            let code = Self::new(host.link(&upload::compile(&host.engine, &component)?)?);
+            let code = Self::new(host.link(&host.compile(&component)?)?);
             Ok(Self { places: self.places.clone(), ..code })
         };
         Some(initialise())
@@ -77,12 +84,27 @@ impl Code {
         self.script.is_some()
     }
 
-    /// An instance that can be called.
+    /// An instance that can be called. What a script logs while it is evaluated was logged
+    /// when it was accepted.
     pub(super) fn start(&self, store: &mut Store<Guest>) -> wasmtime::Result<Instance> {
+        store.data_mut().log.is_mute = self.is_script();
+        let started = self.start_aloud(store);
+        store.data_mut().log.is_mute = false;
+        started
+    }
+
+    /// As [`Code::start`], with the lines that it logs. Evaluating a script does not count
+    /// towards the deadline of the call, so that a handler may take as long before the
+    /// script's snapshot is in place as after it.
+    pub(super) fn start_aloud(&self, store: &mut Store<Guest>) -> wasmtime::Result<Instance> {
         store.data_mut().places.clone_from(&self.places);
         let instance = self.pre.instantiate(&mut *store)?;
-        if let Some(Evaluated { loader, script, .. }) = &self.script {
+        if let Some(Evaluated { loader, script, deadline, .. }) = &self.script {
+            let of_call = std::mem::replace(&mut store.data_mut().budget.deadline, *deadline);
+            store.set_epoch_deadline(engine::ticks(*deadline));
             loader.load(store, &instance, script)?;
+            store.data_mut().budget.deadline = of_call;
+            store.set_epoch_deadline(engine::ticks(of_call));
         }
         Ok(instance)
     }

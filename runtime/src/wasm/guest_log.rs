@@ -41,6 +41,8 @@ pub(super) struct GuestLog {
     callee: Callee,
     lines: u32,
     dropped: u32,
+    /// Whether lines are not written, but for the one that a trap's message quotes.
+    pub(super) is_mute: bool,
     /// The last line at error level in this call: where a Rust guest panics, its
     /// SDK writes the panic's message here before it traps.
     last_error: Option<String>,
@@ -48,7 +50,7 @@ pub(super) struct GuestLog {
 
 impl GuestLog {
     pub(super) fn new(callee: Callee) -> Self {
-        Self { callee, lines: 0, dropped: 0, last_error: None }
+        Self { callee, lines: 0, dropped: 0, is_mute: false, last_error: None }
     }
 
     /// A call begins.
@@ -74,6 +76,9 @@ impl GuestLog {
         };
         if let Level::Error = level {
             self.last_error = Some(cut(&named, LAST_WORDS_BYTES_MAX).to_owned());
+        }
+        if self.is_mute {
+            return;
         }
         if self.lines >= LINES_MAX {
             self.dropped = self.dropped.saturating_add(1);

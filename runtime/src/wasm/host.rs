@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use tracing::warn;
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wasmtime::{Engine, Store};
 
+use super::cache::Cache;
 use super::code::Code;
 use super::contract::App;
 use super::engine::{self, Ticker};
@@ -15,7 +17,7 @@ use super::guest_log::Callee;
 use super::initialiser::Initialiser;
 use super::module::Module;
 use super::refused::Refused;
-use super::script::{self, Bases, Script};
+use super::script::{self, BASE_HASH, Base, Bases, Script};
 use super::settings::{Budget, Settings};
 use super::upload;
 use crate::value::Hash;
@@ -45,6 +47,8 @@ pub struct Host {
     pub(super) settings: Settings,
     pub(super) engine: Engine,
     linker: Linker<Guest>,
+    /// What was compiled, by earlier processes too.
+    cache: Option<Cache>,
     /// What is compiled, for as long as somebody uses it: apps, and engines of one
     /// process, that have the same module share its code.
     compiled: Mutex<HashMap<Hash, Weak<Module>>>,
@@ -63,10 +67,21 @@ impl Host {
     pub fn new(settings: Settings) -> Result<Arc<Self>, Error> {
         let engine = engine::engine(&settings)?;
         let linker = linker(&engine).map_err(|error| Error::Engine(format!("{error:#}")))?;
-        let (compiled, bases) = (Mutex::default(), Bases::default());
-        let initialiser = Initialiser::default();
-        let _ticker = Ticker::start(&engine)?;
-        Ok(Arc::new(Self { settings, engine, linker, compiled, bases, initialiser, _ticker }))
+        let cache = settings.code_cache.as_ref().and_then(|directory| {
+            let opened = Cache::open(directory, &engine);
+            let path = directory.display();
+            opened.inspect_err(|error| warn!(%path, %error, "compiled code is not kept")).ok()
+        });
+        Ok(Arc::new(Self {
+            linker,
+            cache,
+            compiled: Mutex::default(),
+            bases: Bases::default(),
+            initialiser: Initialiser::default(),
+            _ticker: Ticker::start(&engine)?,
+            engine,
+            settings,
+        }))
     }
 
     /// Checks an upload, compiles it, and asks it to describe itself. Blocks for
@@ -76,7 +91,7 @@ impl Host {
     /// # Errors
     /// [`Refused`], with what to do about it.
     pub fn load(self: &Arc<Self>, upload: &[u8]) -> Result<Arc<Module>, Refused> {
-        self.load_kept(upload, |_| None)
+        self.load_kept(upload, Refused::no_base)
     }
 
     /// As [`Host::load`], of what was kept; `kept` reads the base of a script that this
@@ -87,7 +102,7 @@ impl Host {
     pub fn load_kept(
         self: &Arc<Self>,
         upload: &[u8],
-        kept: impl FnOnce(Hash) -> Option<Vec<u8>>,
+        kept: impl FnOnce(Hash) -> Result<Vec<u8>, Refused>,
     ) -> Result<Arc<Module>, Refused> {
         let hash = Hash::of(upload);
         let known = self.compiled().get(&hash).and_then(Weak::upgrade);
@@ -98,12 +113,12 @@ impl Host {
             Some(script) => {
                 script.check()?;
                 let base = self.bases.get(self, script.base, kept)?;
-                let code = Code::of_script(base, script);
+                let code = Code::of_script(base, script, self.settings.describe_deadline);
                 code.map_err(|error| Refused::unlike(&error))?
             }
             None => {
                 let checked = upload::check(upload, self.settings.upload_bytes_max)?;
-                Code::new(self.link(&upload::compile(&self.engine, &checked)?)?)
+                Code::new(self.link(&self.compile(&checked)?)?)
             }
         };
         let module = Arc::new(Module::describe(self, code, hash, upload.len())?);
@@ -123,8 +138,51 @@ impl Host {
     /// # Errors
     /// [`Refused`], as for an upload of the script.
     pub fn component_of(&self, script: &Script) -> Result<Vec<u8>, Refused> {
-        let base = self.bases.get(self, script.base, |_| None)?;
+        let base = self.bases.get(self, script.base, Refused::no_base)?;
         script::snapshot(self, &base, script)
+    }
+
+    /// Has what scripts run in ready, so that the first of them need not wait for it:
+    /// compiled by the thread that makes snapshots, at its low priority.
+    pub fn prepare_for_scripts(self: &Arc<Self>) {
+        self.initialiser.prepare(self);
+    }
+
+    /// Whether a script of this server can be evaluated without waiting for what
+    /// [`Host::wait_for_scripts`] waits for.
+    #[must_use]
+    pub fn is_ready_for_scripts(&self) -> bool {
+        self.bases.has(*BASE_HASH)
+    }
+
+    /// Has what scripts run in ready when it returns, if that can be. Blocks for a second
+    /// or two.
+    pub fn wait_for_scripts(&self) {
+        if let Err(error) = self.own_base() {
+            warn!(%error, "scripts cannot be evaluated");
+        }
+    }
+
+    /// What scripts of this server run in. Blocks for a second or two if it has to be
+    /// compiled.
+    ///
+    /// # Errors
+    /// [`Refused::Host`].
+    pub(super) fn own_base(&self) -> Result<Arc<Base>, Refused> {
+        self.bases.get(self, *BASE_HASH, Refused::no_base)
+    }
+
+    /// Compiles a component that has been checked, if nobody has before.
+    pub(super) fn compile(&self, component: &[u8]) -> Result<Component, Refused> {
+        let Some(cache) = &self.cache else {
+            return upload::compile(&self.engine, component);
+        };
+        if let Some(compiled) = cache.get(&self.engine, component) {
+            return Ok(compiled);
+        }
+        let compiled = upload::compile(&self.engine, component)?;
+        cache.put(component, &compiled);
+        Ok(compiled)
     }
 
     /// Compiled code with what it imports.

@@ -47,7 +47,7 @@ impl Module {
         let callee =
             Callee { kind: "export", name, id: "upload".into(), module: hash.to_string().into() };
         let mut store = host.store(host.settings.describe_budget(), callee);
-        let described = code.start(&mut store).and_then(|instance| {
+        let described = code.start_aloud(&mut store).and_then(|instance| {
             let text = code.describe(&mut store, &instance)?;
             Ok((instance, text))
         });

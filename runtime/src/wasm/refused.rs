@@ -93,12 +93,14 @@ pub enum Refused {
     Script(Box<ScriptError>),
     /// The base of a script is not there: neither the server's own nor among the modules.
     #[error(
-        "the script was accepted with the base {hash}, which is not among the modules; restore \
-         that file, or deploy the script again"
+        "the script was accepted with the base {hash}, {problem}; restore that file, or deploy \
+         the script again"
     )]
     NoBase {
         /// Which.
         hash: Hash,
+        /// What is the matter with it, as a clause.
+        problem: String,
     },
     /// Nothing is wrong with the upload: the server could not check it now.
     #[error("the server could not check the module: {0}")]
@@ -142,6 +144,11 @@ impl Refused {
 }
 
 impl Refused {
+    /// For whoever has no other bases than the server's own.
+    pub(super) fn no_base<T>(hash: Hash) -> Result<T, Self> {
+        Err(Self::NoBase { hash, problem: "which is not the one of this server".to_owned() })
+    }
+
     pub(super) fn unlike(error: &wasmtime::Error) -> Self {
         Self::WrongContract(format!(
             "the module does not fit version {CONTRACT} of the contract: {error:#}; build it \

@@ -3,6 +3,7 @@
 //! Limits that nobody has a reason to change are constants beside the code that
 //! applies them; those an operator may change are fields of [`Settings`].
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How long a query, or a reaction, may run. Long enough for a report, short enough that a
@@ -69,6 +70,9 @@ pub struct Settings {
     /// Whether scripts are evaluated once, in the background, so that instances begin
     /// with what came of it.
     pub script_snapshots: bool,
+    /// Where compiled code is kept for the next start; none keeps it in memory alone. A
+    /// directory that others than its owner can write is not used.
+    pub code_cache: Option<PathBuf>,
 }
 
 impl Default for Settings {
@@ -87,6 +91,7 @@ impl Default for Settings {
             live_memory_bytes_max: LIVE_MEMORY_BYTES_MAX,
             cursors_max: CURSORS_MAX,
             script_snapshots: true,
+            code_cache: None,
         }
     }
 }

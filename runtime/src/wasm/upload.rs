@@ -57,7 +57,8 @@ pub fn inspect(upload: &[u8], bytes_max: usize) -> Result<Inspected, Refused> {
 }
 
 /// Compiles a component that has been checked. The one place that runs the
-/// compiler, so that it can move into a process of its own.
+/// compiler, so that it can move into a process of its own; whoever has a host asks
+/// that, which may have the code already.
 pub(super) fn compile(engine: &Engine, component: &[u8]) -> Result<Component, Refused> {
     Component::from_binary(engine, component)
         .map_err(|error| Refused::CompileFailed(format!("{error:#}")))

@@ -42,6 +42,7 @@ const FENCES: &[(&str, &[&str], &str)] = &[
         &["http", "server", "delivery", "cli", "config/text", "engine/webhooks/address"],
         "methods, headers, addresses",
     ),
+    ("hmac", &["wasm/cache"], "whether compiled code is what this server wrote"),
     ("http_body_util", &["http", "delivery"], "bodies"),
     ("hyper", &["server", "delivery/target"], "connections"),
     ("hyper_util", &["server", "delivery/target"], "connections on tokio"),
@@ -57,8 +58,8 @@ const FENCES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "rustix",
-        &["disk", "cli/doctor/machine", "wasm/initialiser"],
-        "how much room there is, how many files, priorities of threads",
+        &["disk", "cli/doctor/machine", "wasm/initialiser", "wasm/cache"],
+        "how much room there is, how many files, priorities of threads, who runs this",
     ),
     (
         "serde_json",
@@ -83,9 +84,9 @@ const FENCES: &[(&str, &[&str], &str)] = &[
     ("rayon", &["wasm/initialiser"], "the compiler kept to one thread"),
     (
         "sha2",
-        &["value", "record", "archive", "lane/fingerprint", "engine/query"],
+        &["value", "record", "archive", "lane/fingerprint", "engine/query", "wasm/cache"],
         "module hashes, the chain, digests, \
-        the comparison of commands, ETags",
+        the comparison of commands, ETags, what compiled code is of",
     ),
     ("strsim", &["engine/error"], "the nearest name"),
     (
@@ -122,6 +123,10 @@ const CLOCKS: &[(&str, &str)] = &[
     ("runtime/src/wasm/call.rs", "a stopwatch for people; nothing is decided by it"),
     ("runtime/src/state/figures.rs", "figures that a test prints"),
 ];
+
+/// The one place with unsafe code, which the lints deny.
+const UNSAFE: (&str, &str) =
+    ("runtime/src/wasm/cache.rs", "wasmtime has no other way to load compiled code");
 
 #[test]
 fn crates_are_named_only_behind_their_fences() {
@@ -166,6 +171,18 @@ fn every_dependency_has_a_fence_and_every_fence_is_needed() {
         }
     }
     settle(&found, "Fences and the dependencies of runtime/Cargo.toml have drifted apart:");
+}
+
+#[test]
+fn only_one_place_is_unsafe() {
+    let mut found = Vec::new();
+    for path in [RUNTIME, "tests/", "bench/", "xtask/"].iter().flat_map(|root| rust(root)) {
+        let is_unsafe = code(&read(&path)).contains("unsafe_code");
+        if is_unsafe != (path == UNSAFE.0) {
+            found.push(path);
+        }
+    }
+    settle(&found, &format!("Only {} has unsafe code: {}", UNSAFE.0, UNSAFE.1));
 }
 
 #[test]

@@ -46,6 +46,11 @@ pub(super) struct Limits {
     /// false [default: true].
     #[arg(long, value_name = "BOOL")]
     script_snapshots: Option<String>,
+    /// Where compiled code is kept, so that a restart need not compile again; `nowhere`
+    /// for memory alone. It may be removed at any time
+    /// [default: chancery/code in the user's directory of caches].
+    #[arg(long, value_name = "DIRECTORY")]
+    code_cache: Option<String>,
     /// Requests that follow events at one time, of all apps together, 0 to 100000; each
     /// is an open connection, and beyond it they are refused for the moment [default:
     /// 1000].
@@ -147,6 +152,7 @@ impl Limits {
             (key::UPLOAD_MAX, &self.upload_max),
             (key::ADHOC, &self.adhoc),
             (key::SCRIPT_SNAPSHOTS, &self.script_snapshots),
+            (key::CODE_CACHE, &self.code_cache),
             (key::FOLLOWERS_MAX, &self.followers_max),
             (key::INBOX_MAX, &self.inbox_max),
             (key::CHAIN_DEPTH, &self.chain_depth),

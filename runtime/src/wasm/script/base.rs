@@ -51,18 +51,23 @@ pub(in crate::wasm) struct Base {
     pub(super) instrumented: OnceLock<InstancePre<Guest>>,
 }
 
-/// The bases that were needed so far. Compiling one takes a second or two, and those who
-/// need it wait for whoever was first.
+/// The bases that were needed so far. Compiling one takes a second or two, unless it is in
+/// the code cache, and those who need it wait for whoever was first.
 #[derive(Default)]
 pub(in crate::wasm) struct Bases(Mutex<HashMap<Hash, Arc<Base>>>);
 
 impl Bases {
+    /// Whether a base is there and nobody is waited for.
+    pub(in crate::wasm) fn has(&self, hash: Hash) -> bool {
+        self.0.try_lock().is_ok_and(|known| known.contains_key(&hash))
+    }
+
     /// A base; `kept` reads one that this server does not carry.
     pub(in crate::wasm) fn get(
         &self,
         host: &Host,
         hash: Hash,
-        kept: impl FnOnce(Hash) -> Option<Vec<u8>>,
+        kept: impl FnOnce(Hash) -> Result<Vec<u8>, Refused>,
     ) -> Result<Arc<Base>, Refused> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(base) = known.get(&hash) {
@@ -70,9 +75,9 @@ impl Bases {
         }
         let bytes = match hash == *BASE_HASH {
             true => Cow::Borrowed(BYTES),
-            false => Cow::Owned(kept(hash).ok_or(Refused::NoBase { hash })?),
+            false => Cow::Owned(kept(hash)?),
         };
-        let pre = host.link(&upload::compile(&host.engine, &bytes)?)?;
+        let pre = host.link(&host.compile(&bytes)?)?;
         let adhoc = Adhoc::of(pre.component()).map_err(|error| Refused::unlike(&error))?;
         let (code, instrumented) = (Code::new(pre), OnceLock::new());
         let base = Arc::new(Base { bytes, code, adhoc, instrumented });

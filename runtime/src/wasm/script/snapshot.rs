@@ -13,10 +13,10 @@ use wasmtime_wizer::{ComponentInstanceState, Wizer};
 use super::Script;
 use super::base::Base;
 use super::loader::Loader;
+use crate::wasm::Host;
 use crate::wasm::guest::Guest;
 use crate::wasm::guest_log::Callee;
 use crate::wasm::refused::Refused;
-use crate::wasm::{Host, upload};
 
 /// The base with a script evaluated.
 ///
@@ -47,7 +47,7 @@ pub(super) fn of(
     let pre = match instrumented.get() {
         Some(pre) => pre,
         None => {
-            let pre = host.link(&upload::compile(&host.engine, &wasm)?)?;
+            let pre = host.link(&host.compile(&wasm)?)?;
             instrumented.get_or_init(|| pre)
         }
     };
