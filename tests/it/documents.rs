@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use chancery_tests::{binary, target_directory};
 use tempfile::TempDir;
 
-use likeness::{copied, is_all, matched};
+use likeness::{copied, is_about_jobs, is_all, matched};
 use markdown::{Block, Change, Console, Step, Typed, blocks};
 use terminal::Terminal;
 
@@ -184,7 +184,8 @@ impl<'a> Reader<'a> {
         }
         let shown = |lines: &[String]| lines.iter().map(|line| differences.shown(line)).collect();
         // What is not waited for line by line has an end.
-        if !goes_on || matches!(step.typed, Typed::Key(_)) || step.said.is_empty() {
+        let says_nothing = step.said.iter().all(|line| is_about_jobs(line));
+        if !goes_on || matches!(step.typed, Typed::Key(_)) || says_nothing {
             return Some(shown(&terminal.until_prompt()));
         }
         if blesses {

@@ -49,7 +49,8 @@ pub(super) fn copied(document: &[String], said: &[String]) -> Vec<(String, Strin
 
 /// The ids and hashes in a line.
 fn ids(line: &str) -> impl Iterator<Item = &str> {
-    line.split(|c| !is_word(c)).filter(|word| matches!(kind(word), Some("<id>" | "<hash>")))
+    let words = line.split(|c| !is_word(c)).map(|word| word.trim_end_matches(['.', ':']));
+    words.filter(|word| matches!(kind(word), Some("<id>" | "<hash>")))
 }
 
 /// A line without what differs from run to run.
@@ -78,6 +79,8 @@ fn is_word(c: char) -> bool {
 
 /// What a word is, if it differs by nature.
 fn kind(word: &str) -> Option<&'static str> {
+    // The end of a sentence is no part of it.
+    let word = word.trim_end_matches(['.', ':']);
     let is_hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
     let shape: String = word.chars().map(|c| if c.is_ascii_digit() { '9' } else { c }).collect();
     if word.len() == 36 && Uuid::try_parse(word).is_ok() {
