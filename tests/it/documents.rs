@@ -205,8 +205,11 @@ impl<'a> Reader<'a> {
         let port = &self.differences.port;
         let (listen, server) = (format!("127.0.0.1{port}"), format!("http://127.0.0.1{port}"));
         let target = target_directory().join("templates").display().to_string();
+        let cache = binary().with_file_name("cache").display().to_string();
         let variables = [
             ("PATH", &*path),
+            // Where all tests of a build keep what is compiled.
+            ("XDG_CACHE_HOME", &*cache),
             ("CHANCERY_LISTEN", &*listen),
             ("CHANCERY_SERVER", &*server),
             // What is built has been downloaded, and mostly compiled, by other tests.
