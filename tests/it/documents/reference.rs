@@ -220,6 +220,17 @@ fn what_documents_lead_to_is_there() {
     assert!(found.is_empty(), "these lead nowhere: {found:#?}");
 }
 
+#[test]
+fn every_page_is_in_the_index() {
+    let index = read("docs/README.md");
+    let docs = fs::read_dir(root().join("docs")).expect("a directory");
+    for name in docs.map(|entry| entry.expect("an entry").file_name()) {
+        let name = name.display().to_string();
+        let is_listed = name == "README.md" || index.contains(&format!("]({name})"));
+        assert!(is_listed, "docs/README.md does not lead to {name}");
+    }
+}
+
 /// What a heading is called in an address.
 fn slug(heading: &str) -> String {
     let text = heading.trim_start_matches('#').trim().to_lowercase();

@@ -12,6 +12,8 @@ use super::likeness::is_about_jobs;
 /// How long anything may take: a machine with much else to do compiles a crate with all it
 /// needs in minutes.
 const PATIENCE: Duration = Duration::from_secs(400);
+/// How long what runs already may take to say something: it compiles no crates.
+const ANSWER: Duration = Duration::from_secs(120);
 /// After so long without a word a program that goes on has said what it has to say. Only
 /// who writes documents anew waits for that.
 const QUIET: Duration = Duration::from_secs(4);
@@ -103,7 +105,7 @@ impl Terminal {
         &mut self,
         enough: impl Fn(&[String]) -> Option<usize>,
     ) -> Option<Vec<String>> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + ANSWER;
         loop {
             if let Some(n) = enough(&self.lines) {
                 return Some(self.lines.drain(..n).collect());
