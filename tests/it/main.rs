@@ -10,6 +10,7 @@ mod deploy;
 mod dev;
 mod disk_full;
 mod doctor;
+mod documents;
 mod emitting;
 mod erasing;
 mod events;
