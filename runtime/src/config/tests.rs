@@ -48,7 +48,11 @@ fn an_empty_variable_sets_nothing() {
 #[test]
 fn without_any_layer_the_defaults_are_those_of_the_engine() {
     let mut layers = Layers::default();
-    let serve = layers.serve().expect("valid");
+    let mut serve = layers.serve().expect("valid");
+    // Who embeds the engine says where, or keeps none.
+    if let Some(cache) = serve.engine.wasm.code_cache.take() {
+        assert!(cache.ends_with("chancery/code"), "{}", cache.display());
+    }
     let engine = crate::engine::Settings::new("./chancery-data".into());
     assert_eq!(format!("{:?}", serve.engine), format!("{engine:?}"));
     assert_eq!(serve.followers_max, crate::server::FOLLOWERS_MAX);

@@ -63,7 +63,7 @@ fn a_script_runs_in_the_base_that_it_was_accepted_with() {
             String::from_utf8_lossy(&[verified.stdout, verified.stderr].concat()).into_owned();
         assert!(!verified.status.success(), "{said}");
         assert!(said.contains(&base.file_name().unwrap().to_string_lossy()[..20]), "{said}");
-        let ended = Server::ended_on(&data, &["--listen", "127.0.0.1:0"]);
+        let ended = Server::ended_on(&data, &[]);
         let said = String::from_utf8_lossy(&ended.stderr).into_owned();
         assert!(!ended.status.success(), "{said}");
         let wanted = ["no longer loads", problem, "deploy the script again"];
