@@ -16,7 +16,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU16, Ordering};
 
 use chancery_tests::{binary, target_directory};
 use tempfile::TempDir;
@@ -238,8 +237,15 @@ impl<'a> Reader<'a> {
 
     fn save(&mut self, path: &str, text: &str) {
         let path = self.terminal("").folder().join(path);
-        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-        fs::write(path, text).expect("a file");
+        let folder = path.parent().expect("a folder");
+        fs::create_dir_all(folder).expect("a folder");
+        fs::write(&path, text).expect("a file");
+        let package = folder.parent().filter(|package| package.join("Cargo.toml").exists());
+        if let Some(package) = package {
+            // The versions that are here already: nothing is downloaded.
+            let lock = root().join("guest-sdk/Cargo.lock");
+            fs::copy(lock, package.join("Cargo.lock")).expect("it is copied");
+        }
     }
 }
 
@@ -260,10 +266,8 @@ impl Differences {
 /// A port that nobody has and that is given to nobody who asks for any: systems give those
 /// above 32767. It stays the same when a server that had it is killed.
 fn free_port() -> String {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let begin = u16::try_from(std::process::id() % 10_000).expect("it is below 10,000");
     loop {
-        let port = 20_000 + (begin + NEXT.fetch_add(7, Ordering::Relaxed)) % 12_000;
+        let port = 20_000 + rand::random::<u16>() % 12_000;
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return format!(":{port}");
         }

@@ -131,7 +131,7 @@ fn every_limit_is_what_the_source_says() {
 /// What a constant or a default is, in bytes, milliseconds or simply as a number.
 fn value_of(source: &str, name: &str) -> Option<u64> {
     let lines = source.lines().map(str::trim);
-    let defined = lines.filter_map(|line| {
+    let mut defined = lines.filter_map(|line| {
         let is_constant = line.contains(&format!("const {name}: "));
         let expression = match is_constant {
             true => line.split_once(" = ")?.1,
@@ -141,7 +141,7 @@ fn value_of(source: &str, name: &str) -> Option<u64> {
         };
         evaluated(expression.trim_end_matches([';', ',', '}', ' ']))
     });
-    defined.last()
+    defined.next_back()
 }
 
 fn evaluated(expression: &str) -> Option<u64> {
