@@ -50,6 +50,10 @@ pub(super) struct Dev {
     /// the project].
     #[arg(long, value_name = "DIRECTORY")]
     data: Option<String>,
+    /// The origins whose pages may use it besides its own, separated by commas, such as
+    /// http://localhost:5173, where another server serves them; `*` for any.
+    #[arg(long, value_name = "ORIGINS")]
+    cors_origins: Option<String>,
 }
 
 /// What happens while it serves.
@@ -82,6 +86,7 @@ impl Dev {
         });
         let mut given = vec![(key::DATA, data)];
         given.extend(self.listen.clone().map(|text| (key::LISTEN, text)));
+        given.extend(self.cors_origins.clone().map(|text| (key::CORS_ORIGINS, text)));
         given
     }
 
