@@ -72,6 +72,9 @@ fn a_new_project_is_whole_and_writes_over_nothing() {
     assert!(said(directory.path(), &[], &["new", "a", "--template", "b"], 2).contains("shop-rust"));
     let arguments = ["new", "shop", "--template", "shop-rust", "--sdk", "./nowhere"];
     assert!(said(directory.path(), &[], &arguments, 2).contains("has no SDK for this template"));
+    let git = ["new", "shop", "--sdk", "https://example.org/chancery.git"];
+    let told = said(directory.path(), &[], &git, 2);
+    assert!(told.contains("npm cannot take the SDK from the repository"), "{told}");
     assert!(!directory.path().join("shop").exists(), "nothing is begun that cannot be ended");
 }
 
