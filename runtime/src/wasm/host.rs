@@ -103,7 +103,8 @@ impl Host {
             }
             None => {
                 let checked = upload::check(upload, self.settings.upload_bytes_max)?;
-                Code::new(self.link(&upload::compile(&self.engine, &checked)?)?)
+                let code = Code::new(self.link(&upload::compile(&self.engine, &checked)?)?);
+                code.with_places(script::Places::carried(&checked))
             }
         };
         let module = Arc::new(Module::describe(self, code, hash, upload.len())?);
@@ -124,7 +125,8 @@ impl Host {
     /// [`Refused`], as for an upload of the script.
     pub fn component_of(&self, script: &Script) -> Result<Vec<u8>, Refused> {
         let base = self.bases.get(self, script.base, |_| None)?;
-        script::snapshot(self, &base, script)
+        let component = script::snapshot(self, &base, script)?;
+        Ok(script::carrying(component, &script.file, &script.source))
     }
 
     /// Compiled code with what it imports.
