@@ -72,7 +72,7 @@ fn content_length(head: &[u8]) -> anyhow::Result<usize> {
 
 /// A request as bytes.
 pub(crate) fn request(method: &str, path: &str, content_type: &str, body: &[u8]) -> Vec<u8> {
-    let mut request = format!("{method} {path} HTTP/1.1\r\nhost: bench\r\n").into_bytes();
+    let mut request = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n").into_bytes();
     if !body.is_empty() {
         let length = body.len();
         let fields = format!("content-type: {content_type}\r\ncontent-length: {length}\r\n");

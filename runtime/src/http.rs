@@ -6,6 +6,7 @@
 //! parses no JSON that it only passes on: inputs, results and stored values go
 //! through as text.
 
+mod access;
 mod adhoc;
 mod answer;
 mod apps;
@@ -48,6 +49,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post, put};
 use tokio::sync::Semaphore;
 
+pub use self::access::{Hosts, Origins};
 pub use self::code::{Code, Retry};
 
 use crate::clock::Clock;
@@ -96,6 +98,11 @@ pub struct Settings {
     pub correlation_bytes_max: usize,
     /// Whether ad-hoc queries are answered: whoever may ask them may read every table.
     pub adhoc: bool,
+    /// The origins whose pages may use the server, besides its own; none.
+    pub origins: Origins,
+    /// By which names it may be asked; only those of this machine. What listens to others
+    /// has more.
+    pub hosts: Hosts,
 }
 
 impl Default for Settings {
@@ -117,6 +124,8 @@ impl Default for Settings {
             followers_max: FOLLOWERS_MAX,
             correlation_bytes_max: 256,
             adhoc: false,
+            origins: Origins::default(),
+            hosts: Hosts::default(),
         }
     }
 }
@@ -150,7 +159,8 @@ pub fn router(engine: Arc<Engine>, settings: Settings, clock: Clock) -> Router {
     let bodies = Semaphore::new(settings.bodies_bytes_max);
     let followers = Arc::new(Semaphore::new(settings.followers_max));
     let shared = Arc::new(Shared { engine, settings, clock, bodies, followers });
-    Router::new()
+    let cors = access::cors(&shared.settings.origins);
+    let router = Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/errors/{code}", get(pages::show))
@@ -215,6 +225,10 @@ pub fn router(engine: Arc<Engine>, settings: Settings, clock: Clock) -> Router {
         .route("/v1/apps/{app}/timers/{timer}", get(timers::show).delete(timers::cancel))
         .fallback(guard::unknown_route)
         .method_not_allowed_fallback(guard::method_not_allowed)
-        .layer(from_fn_with_state(Arc::clone(&shared), guard::guard))
-        .with_state(shared)
+        .layer(from_fn_with_state(Arc::clone(&shared), guard::guard));
+    let router = match cors {
+        Some(cors) => router.layer(cors),
+        None => router,
+    };
+    router.layer(from_fn_with_state(Arc::clone(&shared), access::check)).with_state(shared)
 }

@@ -134,6 +134,51 @@ fn a_project_that_is_broken_from_the_start_is_waited_for() {
     let mut again = Dev::on(&path);
     again.next("live");
     assert_eq!(again.app.ask("stock-of", &json!({ "product": "lamp" }))["left"], 2);
+    // And if it is broken by then, what is in its data serves.
+    drop(again);
+    save(&path, b"broken meanwhile");
+    let mut again = Dev::on(&path);
+    let broken = again.next("broken");
+    assert_eq!(broken["live"], "shop", "{broken}");
+    assert_eq!(again.app.ask("stock-of", &json!({ "product": "lamp" }))["left"], 2);
+}
+
+/// What a bundler says of a project that it cannot bundle.
+#[track_caller]
+fn broken(dev: &mut Dev) -> String {
+    let broken = dev.next("broken");
+    broken["problem"]["said"].as_str().unwrap_or_else(|| panic!("{broken}")).to_owned()
+}
+
+#[test]
+fn what_is_saved_in_a_folder_that_is_new_is_seen() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let root = directory.path();
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("npm/node_modules");
+    std::os::unix::fs::symlink(tools, root.join("node_modules")).expect("a link");
+    fs::write(root.join("package.json"), r#"{ "main": "shop.js" }"#).expect("a file");
+    let source = "export { default } from \"./src/rules/stock.js\";";
+    fs::write(root.join("shop.js"), source).expect("a file");
+    let mut dev = Dev::on(root);
+    assert!(broken(&mut dev).contains("./src/rules/stock.js"));
+
+    // The folders and what is in them, all at once.
+    let rules = root.join("src/rules");
+    fs::create_dir_all(&rules).expect("a directory");
+    save(&rules.join("stock.js"), b"const one two;");
+    assert!(broken(&mut dev).contains("src/rules/stock.js:1:10"));
+    // And then each edit.
+    save(&rules.join("stock.js"), b"\nconst one two;");
+    assert!(broken(&mut dev).contains("src/rules/stock.js:2:10"));
+    // The same with a folder that comes again by its old name.
+    fs::rename(root.join("src"), root.join("away")).expect("it is moved");
+    assert!(broken(&mut dev).contains("./src/rules/stock.js"));
+    fs::create_dir_all(&rules).expect("a directory");
+    save(&rules.join("stock.js"), b"\n\nconst one two;");
+    assert!(broken(&mut dev).contains("src/rules/stock.js:3:10"));
+    save(&rules.join("stock.js"), b"\n\n\nconst one two;");
+    assert!(broken(&mut dev).contains("src/rules/stock.js:4:10"));
+    dev.end();
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
-use chancery_tests::{Server, chancery_in};
+use chancery_tests::{Server, binary, chancery_in};
 use serde_json::{Value as Json, json};
 
 /// What is found, by what was looked at, and the exit code.
@@ -106,6 +106,38 @@ fn data_of_another_version_is_found_and_put_aside() {
     assert!(mended.expect("sh runs").success(), "{mend}");
     let (new, exit) = found(directory.path(), &[], &["--listen", &address]);
     assert_eq!((exit, &new["data"]["state"]), (0, &json!("fine")), "{new}");
+}
+
+#[test]
+fn a_log_that_is_lost_is_found_and_its_backup_brought_back() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let data = directory.path().join("chancery-data");
+    let server = Server::on(&data, &[]);
+    let app = server.app();
+    app.deploy("shop");
+    app.succeed("add-product", &json!({ "product": "lamp", "name": "Lamp", "quantity": 2 }));
+    let _made = app.client.post("/v1/apps/main/backup", &[], &json!({})).expect(201);
+    drop(server);
+    for entry in fs::read_dir(data.join("apps/main/log")).expect("a directory").flatten() {
+        if entry.path().extension().is_some_and(|extension| extension == "redb") {
+            fs::remove_file(entry.path()).expect("it is removed");
+        }
+    }
+    let address = free_address();
+    let (lost, exit) = found(directory.path(), &[], &["--listen", &address]);
+    assert_eq!((exit, &lost["data"]["state"]), (5, &json!("wrong")), "{lost}");
+    assert!(lost["data"]["says"].as_str().expect("text").contains("`main` is lost"), "{lost}");
+
+    let mend = lost["data"]["mend"].as_str().expect("a command");
+    let programs = binary().parent().expect("a directory").display().to_string();
+    let path = format!("{programs}:{}", std::env::var("PATH").expect("a path"));
+    let mut shell = Command::new("sh");
+    shell.args(["-c", mend]).current_dir(&directory).env("PATH", path);
+    assert!(shell.output().expect("sh runs").status.success(), "{mend}");
+    let (mended, exit) = found(directory.path(), &[], &["--listen", &address]);
+    assert_eq!((exit, &mended["data"]["state"]), (0, &json!("fine")), "{mended}");
+    let again = Server::on(&data, &[]);
+    assert_eq!(again.app().ask("stock-of", &json!({ "product": "lamp" }))["left"], 2);
 }
 
 #[test]

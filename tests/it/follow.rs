@@ -194,7 +194,7 @@ fn i12_so_many_follow_and_no_more() {
     loop {
         emit(&app, "thing.done", None, 1);
         let mut stream = TcpStream::connect(server.address()).expect("a connection");
-        let head = "GET /v1/apps/main/events HTTP/1.1\r\nHost: here\r\n\
+        let head = "GET /v1/apps/main/events HTTP/1.1\r\nHost: localhost\r\n\
                     Accept: text/event-stream\r\n\r\n";
         stream.write_all(head.as_bytes()).expect("sent");
         let mut status = String::new();

@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests wait for processes, in real time")]
 
 mod backup;
+mod browsers;
 mod cli;
 mod client;
 mod concurrency;

@@ -72,6 +72,9 @@ fn a_new_project_is_whole_and_writes_over_nothing() {
     assert!(said(directory.path(), &[], &["new", "a", "--template", "b"], 2).contains("shop-rust"));
     let arguments = ["new", "shop", "--template", "shop-rust", "--sdk", "./nowhere"];
     assert!(said(directory.path(), &[], &arguments, 2).contains("has no SDK for this template"));
+    let git = ["new", "shop", "--sdk", "https://example.org/chancery.git"];
+    let told = said(directory.path(), &[], &git, 2);
+    assert!(told.contains("npm cannot take the SDK from the repository"), "{told}");
     assert!(!directory.path().join("shop").exists(), "nothing is begun that cannot be ended");
 }
 
@@ -181,6 +184,36 @@ fn a_script_that_imports_the_sdk_alone_needs_no_tool() {
     assert_eq!(module["bytes"], json!(source.len()));
     let told = said(directory.path(), &path, &["build", "shop.js"], 0);
     assert!(told.contains("JavaScript, as it is") && told.contains("chancery deploy shop.js"));
+}
+
+#[test]
+fn whether_a_script_is_bundled_is_not_a_matter_of_how_it_is_laid_out() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = with_esbuild();
+    let bundled = |source: &str| {
+        let source = format!("{source}\nexport default 1;\n");
+        fs::write(directory.path().join("shop.js"), source).expect("a file");
+        let variables = [("PATH", path.as_str())];
+        let told = said(directory.path(), &variables, &["--json", "build", "shop.js"], 0);
+        let document: Json = serde_json::from_str(&told).expect("JSON");
+        document["modules"][0]["bundled"].as_bool().expect("a word")
+    };
+    fs::write(directory.path().join("a.js"), "export const a = 1;").expect("a file");
+    for source in [
+        "export const lazy = () => import(\"./a.js\");",
+        "import {\n  a\n}\nfrom\n\"./a.js\";",
+        "import { app } from \"chancery-sdk\"; import { a } from \"./a.js\";",
+        "export * from './a.js';",
+    ] {
+        assert!(bundled(source), "{source}");
+    }
+    for source in [
+        "// import \"./a.js\"\n/*\nimport \"./a.js\"\n*/",
+        "const text = `\nimport { a } from \"./a.js\";\n`;",
+        "const text = 'import(\"./a.js\")';",
+    ] {
+        assert!(!bundled(source), "{source}");
+    }
 }
 
 /// A path with esbuild and Node on it.

@@ -58,7 +58,7 @@ impl Stream {
         let length = body.len();
         write!(
             stream,
-            "{method} /v1/apps/main{path} HTTP/1.1\r\nHost: here\r\n\
+            "{method} /v1/apps/main{path} HTTP/1.1\r\nHost: localhost\r\n\
              Accept: text/event-stream\r\nContent-Type: application/json\r\n\
              Content-Length: {length}\r\n{last}\r\n{body}"
         )

@@ -46,14 +46,28 @@ pub(crate) fn wasm_compiler(workspace: &Workspace) -> Result<()> {
     if is_there {
         return Ok(());
     }
-    // A fresh machine has no lists of packages yet.
-    let update = Call::new(&workspace.root, "apt-get").args("update");
-    let install = "install --yes --no-install-recommends clang llvm";
-    let install = Call::new(&workspace.root, "apt-get").args(install);
-    update.run().and_then(|()| install.run()).context(
+    debian_packages(workspace, "clang llvm").context(
         "clang with its WebAssembly backend, and llvm-ar, are needed to build QuickJS; install \
          your system's packages of clang and llvm",
     )
+}
+
+/// Installs a browser, if there is none: pages that use the server are tested in one.
+pub(crate) fn browser(workspace: &Workspace) -> Result<()> {
+    if Call::new(&workspace.root, "chromium").args("--version").is_available() {
+        return Ok(());
+    }
+    debian_packages(workspace, "chromium").context(
+        "chromium is needed to test pages that use the server; install your system's package of it",
+    )
+}
+
+/// Installs packages where Debian's tools do.
+fn debian_packages(workspace: &Workspace, names: &str) -> Result<()> {
+    let apt_get = || Call::new(&workspace.root, "apt-get");
+    // A fresh machine has no lists of packages yet.
+    apt_get().args("update").run()?;
+    apt_get().args("install --yes --no-install-recommends").args(names).run()
 }
 
 /// Installs what the tests of the JavaScript packages need.

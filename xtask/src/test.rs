@@ -29,6 +29,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         prepared("wasm target", || setup::wasm_target(workspace))?,
         prepared("movies", || setup::movies(workspace).map(drop))?,
         prepared("packages of npm", || setup::npm_packages(workspace))?,
+        prepared("browser", || setup::browser(workspace))?,
         prepared("script base", || base::build(workspace).map(drop))?,
     ];
     for (name, call) in quick(workspace) {

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
 use clap::Args;
+use http::Method;
+use serde::Deserialize;
 
 use super::client::Client;
 use super::deploy;
@@ -21,7 +23,8 @@ use super::serve::local::Local;
 use super::{Error, Exit};
 use crate::config::{Key, Layers, key};
 use crate::value::{Hash, Name};
-use tail::Entry;
+use tail::News;
+use told::Standing;
 
 /// Where the data is, in the project.
 const DATA: &str = ".chancery";
@@ -50,16 +53,30 @@ pub(super) struct Dev {
     /// the project].
     #[arg(long, value_name = "DIRECTORY")]
     data: Option<String>,
+    /// The origins whose pages may use it besides its own, separated by commas, such as
+    /// http://localhost:5173, where another server serves them; `*` for any.
+    #[arg(long, value_name = "ORIGINS")]
+    cors_origins: Option<String>,
 }
 
 /// What happens while it serves.
 enum Happened {
     /// The project was built, or could not be.
     Built(Result<Module, project::Error>),
-    /// Something was executed.
-    Entry(Box<Entry>),
+    /// Something was executed, or that cannot be read.
+    News(News),
     /// The process is asked to end.
     Signal,
+}
+
+#[derive(Deserialize)]
+struct Modules {
+    modules: Vec<Deployed>,
+}
+
+#[derive(Deserialize)]
+struct Deployed {
+    name: String,
 }
 
 /// What is served, and to whom it is told.
@@ -69,6 +86,8 @@ struct Session<'a, 'b> {
     name: Option<Name>,
     /// What is in place: its name, and the hash of what was uploaded.
     live: Option<(Name, Hash)>,
+    /// What was in place before anything was built.
+    standing: Standing,
     output: &'a mut Output<'b>,
 }
 
@@ -82,6 +101,7 @@ impl Dev {
         });
         let mut given = vec![(key::DATA, data)];
         given.extend(self.listen.clone().map(|text| (key::LISTEN, text)));
+        given.extend(self.cors_origins.clone().map(|text| (key::CORS_ORIGINS, text)));
         given
     }
 
@@ -95,13 +115,14 @@ impl Dev {
         let local = Local::start(configuration, on_signal).map_err(elsewhere)?;
         told::started(&local.url(), &app, &data, &project, output)?;
         tail::start(local.client(app.clone())?, happened.clone())?;
-        let _watch = watch::start(project, self.name.clone(), &data, happened)?;
         let (client, name) = (local.client(app)?, self.name.clone());
-        let mut session = Session { local: &local, client, name, live: None, output };
+        let standing = standing(&client, &project, name.as_ref())?;
+        watch::start(project, name.clone(), &data, happened)?;
+        let mut session = Session { local: &local, client, name, live: None, standing, output };
         for happened in happens {
             match happened {
                 Happened::Built(built) => session.built(built)?,
-                Happened::Entry(entry) => told::entry(&entry, session.output)?,
+                Happened::News(news) => told::news(&news, session.output)?,
                 Happened::Signal => break,
             }
         }
@@ -148,8 +169,22 @@ impl Session<'_, '_> {
 
     fn broken(&mut self, error: &Error) -> Result<(), Error> {
         let live = self.live.as_ref().map(|(name, _)| name);
-        told::broken(error, live, self.output)
+        told::broken(error, live, &self.standing, self.output)
     }
+}
+
+/// What is in place in data that was there already.
+fn standing(client: &Client, project: &Project, name: Option<&Name>) -> Result<Standing, Error> {
+    let (list, _) = client.read::<Modules>(client.request(Method::GET, &["modules"]))?;
+    let modules: Vec<String> = list.modules.into_iter().map(|module| module.name).collect();
+    let meant = name.map(|name| name.as_str().to_owned()).or_else(|| project.module_name());
+    let own = match meant {
+        Some(meant) => modules.iter().find(|module| **module == meant).cloned(),
+        // What a crate's module is called is known when it is built.
+        None if modules.len() == 1 => modules.first().cloned(),
+        None => None,
+    };
+    Ok(Standing { own, modules })
 }
 
 /// An address in use is the usual reason not to start, and has a way out.

@@ -81,7 +81,7 @@ impl Doctor {
         let mut findings = tools::look(project.as_ref());
         findings.push(machine::port(configuration.listen));
         findings.push(machine::open_files());
-        findings.extend(data::look(&configuration.engine.data));
+        findings.extend(data::look(&configuration.engine.data, &configuration.engine.backups));
         match output.for_programs() {
             true => output.document(document(&findings).to_string().as_bytes())?,
             false => findings.iter().try_for_each(|finding| finding.tell(output))?,

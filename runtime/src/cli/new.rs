@@ -30,9 +30,9 @@ pub(super) struct New {
     /// What to begin with.
     #[arg(long, value_enum, default_value_t = Template::Js)]
     template: Template,
-    /// Where the SDK comes from: a folder with it, the address of a git repository, or a
-    /// version; also CHANCERY_SDK [default: the repository that this program was built in,
-    /// if it is run from there, else this version as published].
+    /// Where the SDK comes from: a folder with it, a version, for Rust the address of a git
+    /// repository, for JavaScript a tarball; also CHANCERY_SDK [default: the repository that
+    /// this program was built in, if it is run from there, else this version as published].
     #[arg(long, value_name = "SOURCE", env = "CHANCERY_SDK", hide_env = true)]
     sdk: Option<String>,
 }
@@ -45,6 +45,12 @@ impl New {
             Some(text) => Sdk::parse(text),
             None => Sdk::default(),
         };
+        let is_unpublished = sdk == Sdk::Unpublished;
+        // A lone script runs without it.
+        if is_unpublished && self.template != Template::Js {
+            let message = format!("{}; nothing was written", sdk::unpublished());
+            return Err(Error::Usage { message });
+        }
         let dependency = sdk.dependency(self.template.language())?;
         for (path, text) in self.template.files() {
             let path = self.folder.join(path);
@@ -53,7 +59,7 @@ impl New {
             std::fs::create_dir_all(parent).map_err(|error| Error::unwritable(parent, error))?;
             std::fs::write(&path, text).map_err(|error| Error::unwritable(&path, error))?;
         }
-        self.tell(&name, output)
+        self.tell(&name, is_unpublished.then(sdk::unpublished), output)
     }
 
     fn name(&self) -> Result<Name, Error> {
@@ -64,7 +70,12 @@ impl New {
         })
     }
 
-    fn tell(&self, name: &Name, output: &mut Output<'_>) -> Result<(), Error> {
+    fn tell(
+        &self,
+        name: &Name,
+        note: Option<String>,
+        output: &mut Output<'_>,
+    ) -> Result<(), Error> {
         let next = self.template.next();
         let folder = self.folder.display().to_string();
         if output.for_programs() {
@@ -75,12 +86,20 @@ impl New {
                 "folder": folder,
                 "files": files,
                 "next": next,
+                "note": note,
             });
             return Ok(output.document(document.to_string().as_bytes())?);
         }
         output.headline(&format!("created {folder}, from {}", self.template.name()))?;
         output.line(&format!("  cd {}", shell::word(&folder)))?;
-        Ok(next.iter().try_for_each(|line| output.line(&format!("  {line}")))?)
+        next.iter().try_for_each(|line| output.line(&format!("  {line}")))?;
+        match note {
+            Some(note) => Ok(output.line(&format!(
+                "It runs as it is; its types for an editor and its tests with node need the SDK: \
+                 {note}"
+            ))?),
+            None => Ok(()),
+        }
     }
 }
 

@@ -167,6 +167,15 @@ impl Project {
         }
     }
 
+    /// What its module would be called, if that can be said before it is built.
+    pub(super) fn module_name(&self) -> Option<String> {
+        match self {
+            Self::Wasm(path) => Some(stem(path)),
+            Self::Script(script) => Some(script.name.clone()),
+            Self::Rust { .. } => None,
+        }
+    }
+
     /// What it is written in, for people.
     pub(super) fn language(&self) -> &'static str {
         match self {

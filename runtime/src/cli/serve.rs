@@ -63,6 +63,16 @@ pub(super) struct Serve {
     /// may read, change and deploy everything.
     #[arg(long)]
     insecure_bind: bool,
+    /// By which names it may be asked, separated by commas: names or addresses without
+    /// ports, `*.` and a domain, or `*` for any. localhost and loopback addresses always
+    /// are. A proxy in front of it that passes on what browsers ask for needs its names
+    /// here [default: localhost on a loopback address, else *].
+    #[arg(long, value_name = "NAMES")]
+    hosts: Option<String>,
+    /// The origins whose pages may use it besides its own, separated by commas, such as
+    /// https://shop.example, or `*` for any: those pages may do everything [default: none].
+    #[arg(long, value_name = "ORIGINS")]
+    cors_origins: Option<String>,
     #[command(flatten)]
     limits: Limits,
 }
@@ -75,6 +85,8 @@ impl Serve {
         given.extend(self.data.clone().map(|text| (key::DATA, text)));
         given.extend(self.backups.clone().map(|text| (key::BACKUPS, text)));
         given.extend(self.insecure_bind.then(|| (key::INSECURE_BIND, true.to_string())));
+        given.extend(self.hosts.clone().map(|text| (key::HOSTS, text)));
+        given.extend(self.cors_origins.clone().map(|text| (key::CORS_ORIGINS, text)));
         given.extend(self.limits.given());
         given
     }
@@ -91,18 +103,19 @@ impl Serve {
 }
 
 fn settings(configuration: config::Serve) -> server::Settings {
-    let (followers_max, adhoc) = (configuration.followers_max, configuration.adhoc);
-    // What the compiler takes has to get through the door.
-    let upload_bytes_max = configuration.engine.wasm.upload_bytes_max;
+    let http = http::Settings {
+        followers_max: configuration.followers_max,
+        // What the compiler takes has to get through the door.
+        upload_bytes_max: configuration.engine.wasm.upload_bytes_max,
+        adhoc: configuration.adhoc,
+        origins: configuration.origins,
+        hosts: configuration.hosts,
+        ..http::Settings::default()
+    };
     server::Settings {
         listen: configuration.listen,
         engine: configuration.engine,
-        http: http::Settings {
-            followers_max,
-            upload_bytes_max,
-            adhoc,
-            ..http::Settings::default()
-        },
+        http,
         drain_max: configuration.drain_max,
         default_app: configuration.app,
     }

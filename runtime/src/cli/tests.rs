@@ -59,6 +59,7 @@ fn help_tells_the_defaults_that_are_true() {
         let told = match shown.key {
             key::INSECURE_BIND => "",
             key::ADHOC => "[default: true on a loopback address, else",
+            key::HOSTS => "[default: localhost on a loopback address, else",
             key::BACKUPS => "[default: backups in the data directory]",
             key::CODE_CACHE => "[default: chancery/code in the user's directory of caches]",
             key::QUERIES_MAX => "[default: twice the processors]",

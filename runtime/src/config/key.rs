@@ -85,6 +85,10 @@ pub const DATA: Key = serve("data");
 pub const BACKUPS: Key = serve("backups");
 /// Whether others than this machine may connect.
 pub const INSECURE_BIND: Key = serve("insecure-bind");
+/// By which names the server may be asked.
+pub const HOSTS: Key = serve("hosts");
+/// Pages of which origins may use it.
+pub const CORS_ORIGINS: Key = serve("cors-origins");
 /// How long to wait at the end for what has been accepted.
 pub const DRAIN_MAX: Key = serve("drain-max");
 /// Queries at one time.
@@ -161,6 +165,8 @@ pub const ALL: &[Key] = &[
     DATA,
     BACKUPS,
     INSECURE_BIND,
+    HOSTS,
+    CORS_ORIGINS,
     DRAIN_MAX,
     QUERIES_MAX,
     LIVE_QUERIES_MAX,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::text::{Bytes, Keep, Kept};
 use super::{Error, Key, Layers, Text, key};
+use crate::http::{Hosts, Origins};
 use crate::value::Name;
 use crate::{engine, server};
 
@@ -33,6 +34,10 @@ pub struct Serve {
     pub followers_max: usize,
     /// Whether ad-hoc queries are answered.
     pub adhoc: bool,
+    /// By which names the server may be asked.
+    pub hosts: Hosts,
+    /// The origins whose pages may use it, besides its own.
+    pub origins: Origins,
 }
 
 impl Layers {
@@ -57,7 +62,12 @@ impl Layers {
         let followers_max = in_memory(followers.into());
         // There are no permissions yet: they are for those who have the machine.
         let adhoc = self.setting(key::ADHOC, listen.ip().is_loopback())?.value;
-        Ok(Serve { app, listen, drain_max, engine, followers_max, adhoc })
+        // What others reach has names that only its operator knows, and something in front
+        // of it that decides who may.
+        let hosts = if listen.ip().is_loopback() { Hosts::default() } else { Hosts::any() };
+        let hosts = self.setting(key::HOSTS, hosts)?.value;
+        let origins = self.setting(key::CORS_ORIGINS, Origins::default())?.value;
+        Ok(Serve { app, listen, drain_max, engine, followers_max, adhoc, hosts, origins })
     }
 
     /// The data directory.

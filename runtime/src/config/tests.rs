@@ -123,6 +123,28 @@ fn only_this_machine_may_connect_unless_the_operator_insists() {
 }
 
 #[test]
+fn browsers_may_ask_by_names_of_this_machine_and_for_pages_of_its_own_alone() {
+    let serve = |flags: &[(Key, &str)]| layers(flags, &[], "").serve().expect("valid");
+    let shown = |flags: &[(Key, &str)]| {
+        let serve = serve(flags);
+        (serve.hosts.to_text(), serve.origins.to_text())
+    };
+    assert_eq!(shown(&[]), ("localhost".into(), "none".into()));
+    let open = [(key::LISTEN, "0.0.0.0:7070"), (key::INSECURE_BIND, "true")];
+    assert_eq!(shown(&open), ("*".into(), "none".into()), "its operator knows its names");
+    let named = [(key::HOSTS, "shop.example"), (key::CORS_ORIGINS, "https://shop.example")];
+    assert_eq!(shown(&named), ("shop.example".into(), "https://shop.example".into()));
+    insta::assert_snapshot!(
+        serve_error(&[(key::CORS_ORIGINS, "shop.example")]),
+        @"`serve.cors-origins` cannot be `shop.example` (--cors-origins): `shop.example` is no origin; such as https://shop.example or http://localhost:5173, without a path, separated by commas; or `*` for every origin, or none"
+    );
+    insta::assert_snapshot!(
+        serve_error(&[(key::HOSTS, "localhost:7070")]),
+        @"`serve.hosts` cannot be `localhost:7070` (--hosts): `localhost:7070` is no name of a host; names and addresses without ports, `*.` and a domain, separated by commas, or `*` for every name"
+    );
+}
+
+#[test]
 fn a_server_is_an_address_without_path_or_tls() {
     let refused = |text| ServerUrl::parse(text).expect_err("refused");
     assert_eq!(

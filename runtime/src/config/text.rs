@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::engine::webhooks::Targets;
+use crate::http::{Hosts, Origins};
 use crate::value::Name;
 
 /// A value that can be written as one word. `parse(to_text(v))` is `v`.
@@ -103,6 +104,26 @@ impl Text for Targets {
             true => NOWHERE.to_owned(),
             false => self.to_string(),
         }
+    }
+}
+
+impl Text for Hosts {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse()
+    }
+
+    fn to_text(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Text for Origins {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse()
+    }
+
+    fn to_text(&self) -> String {
+        self.to_string()
     }
 }
 

@@ -85,6 +85,10 @@ codes! {
         "The body did not arrive in time" "send it again"
     INVALID_INPUT: "invalid-input" UNPROCESSABLE_ENTITY No
         "The input does not fit the handler's schema" "correct the places listed under `errors`"
+    ORIGIN_NOT_ALLOWED: "origin-not-allowed" FORBIDDEN No
+        "Pages of this origin may not use the server" "have the origin added to `cors-origins`"
+    HOST_NOT_ALLOWED: "host-not-allowed" FORBIDDEN No
+        "The server does not go by this name" "use localhost, or have the name added to `hosts`"
 
     // What is not there.
     UNKNOWN_APP: "unknown-app" NOT_FOUND No

@@ -24,11 +24,12 @@ use crate::engine::{Answer, App, At, LiveRequest, QueryRequest};
 
 /// RFC 10008: a request as safe as `GET`, with a body. Not among the constants
 /// of `http` yet.
-const QUERY: &str = "QUERY";
-const ACCEPT_QUERY: HeaderName = HeaderName::from_static("accept-query");
+pub(super) const QUERY: &str = "QUERY";
+pub(super) const ACCEPT_QUERY: HeaderName = HeaderName::from_static("accept-query");
 /// Projections of the module that are not as new as the state, each with the last event
 /// that is in it.
-const PROJECTIONS_BEHIND: HeaderName = HeaderName::from_static("chancery-projections-behind");
+pub(super) const PROJECTIONS_BEHIND: HeaderName =
+    HeaderName::from_static("chancery-projections-behind");
 const METHODS: HeaderValue = HeaderValue::from_static("GET,HEAD,POST,QUERY");
 
 /// A question as it came.

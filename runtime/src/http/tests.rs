@@ -1,6 +1,7 @@
 //! The router as a service, over a real engine in a directory of its own. What
 //! needs a deployed module is tested end to end in the `tests` package.
 
+mod access;
 mod apps;
 mod codes;
 mod commands;
@@ -32,7 +33,7 @@ use crate::engine::{self, Engine};
 struct Api {
     router: Router,
     engine: Arc<Engine>,
-    _data: TempDir,
+    data: TempDir,
 }
 
 struct Reply {
@@ -59,7 +60,7 @@ impl Api {
         let engine = Arc::new(Engine::open(engine, clock.clone()).unwrap());
         engine.create(&"main".parse().unwrap()).unwrap();
         let router = router(Arc::clone(&engine), settings, clock);
-        Self { router, engine, _data: data }
+        Self { router, engine, data }
     }
 
     async fn send(&self, request: Request) -> Reply {

@@ -39,8 +39,8 @@ async fn read_to_end(mut stream: TcpStream) -> String {
     text
 }
 
-const LAST: &str = "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-const FIRST: &str = "GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n";
+const LAST: &str = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+const FIRST: &str = "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 #[test]
 fn serves_pipelined_requests_and_drains() {
@@ -111,7 +111,7 @@ fn i10_requests_that_block_their_threads_do_not_hold_up_others() {
         let mut blocked = Vec::new();
         for _ in 0..settings.engine.queries_max {
             let mut stream = connect(address).await;
-            write(&mut stream, "GET /block HTTP/1.1\r\nHost: a\r\n\r\n").await;
+            write(&mut stream, "GET /block HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
             blocked.push(stream);
             let asked = clock.elapsed();
             let mut stream = connect(address).await;

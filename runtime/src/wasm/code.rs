@@ -62,6 +62,11 @@ impl Code {
         Ok(Self { script: Some(Evaluated { loader, base, script, deadline }), places, ..code })
     }
 
+    /// The same, whose errors name places in the files that it was made of.
+    pub(super) fn with_places(self, places: Option<Places>) -> Self {
+        Self { places: places.map(Arc::new), ..self }
+    }
+
     /// What has its script evaluated already, if this has it still to be.
     pub(super) fn initialised(&self, host: &Host) -> Option<Result<Self, Refused>> {
         let Evaluated { base, script, .. } = self.script.as_ref()?;

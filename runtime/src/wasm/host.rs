@@ -118,7 +118,8 @@ impl Host {
             }
             None => {
                 let checked = upload::check(upload, self.settings.upload_bytes_max)?;
-                Code::new(self.link(&self.compile(&checked)?)?)
+                let code = Code::new(self.link(&self.compile(&checked)?)?);
+                code.with_places(script::Places::carried(&checked))
             }
         };
         let module = Arc::new(Module::describe(self, code, hash, upload.len())?);
@@ -139,7 +140,8 @@ impl Host {
     /// [`Refused`], as for an upload of the script.
     pub fn component_of(&self, script: &Script) -> Result<Vec<u8>, Refused> {
         let base = self.bases.get(self, script.base, Refused::no_base)?;
-        script::snapshot(self, &base, script)
+        let component = script::snapshot(self, &base, script)?;
+        Ok(script::carrying(component, &script.file, &script.source))
     }
 
     /// Has what scripts run in ready, so that the first of them need not wait for it:

@@ -19,7 +19,7 @@ pub use self::base::{BASE_HASH, base_bytes, prepare};
 pub(super) use self::base::{Base, Bases};
 pub use self::error::{ScriptError, ScriptErrorKind};
 pub(super) use self::loader::Loader;
-pub(super) use self::places::Places;
+pub(super) use self::places::{Places, carrying};
 pub(super) use self::snapshot::of_script as snapshot;
 use super::refused::Refused;
 use crate::value::Hash;

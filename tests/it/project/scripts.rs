@@ -59,13 +59,19 @@ fn the_typescript_template_passes_its_tests_and_names_its_own_files() {
     let variables = [("PATH", path.as_str())];
     let told = said(&folder, &variables, &["test"], 0);
     assert!(told.contains("2 passed, 0 failed"), "{told}");
+    let at = break_rules(&folder);
+    let told = said(&folder, &variables, &["test"], 1);
+    assert!(told.contains("TypeError") && told.contains(&format!("stock.ts:{at}:")), "{told}");
+}
+
+/// Has `buy-product` of the template in TypeScript throw, and gives the line.
+fn break_rules(folder: &Path) -> usize {
     let rules = folder.join("src/stock.ts");
     let whole = fs::read_to_string(&rules).expect("a file");
     let broken = whole.replace("if (stock.left === 0) {", "if ((stock as any).left.no.where) {");
     let at = broken.lines().position(|line| line.contains("no.where")).expect("it is there") + 1;
     fs::write(&rules, broken).expect("a file");
-    let told = said(&folder, &variables, &["test"], 1);
-    assert!(told.contains("TypeError") && told.contains(&format!("stock.ts:{at}:")), "{told}");
+    at
 }
 
 #[test]
@@ -99,8 +105,10 @@ fn a_script_is_replaced_as_it_is_saved() {
 
 #[test]
 fn a_component_is_made_of_a_script_and_deployed_like_any_other() {
-    let (_directory, folder) = begun("shop-js");
-    let told = said(&folder, &[], &["--json", "build", "--component"], 0);
+    let (_directory, folder) = begun("shop-ts");
+    let at = break_rules(&folder);
+    let path = with_esbuild();
+    let told = said(&folder, &[("PATH", path.as_str())], &["--json", "build", "--component"], 0);
     let document: serde_json::Value = serde_json::from_str(&told).expect("JSON");
     let module = &document["modules"][0];
     assert_eq!(module["file"], "./dist/shop.wasm", "{module}");
@@ -117,4 +125,11 @@ fn a_component_is_made_of_a_script_and_deployed_like_any_other() {
     let app = server.app();
     app.succeed("add-product", &json!({ "product": "lamp", "name": "Lamp", "quantity": 2 }));
     assert_eq!(app.ask("stock-of", &json!({ "product": "lamp" }))["left"], 2);
+    // Its errors name the file that was written.
+    let failed = app.command("buy-product", &json!({ "product": "lamp" })).json();
+    let detail = failed["detail"].as_str().expect("text");
+    assert!(
+        detail.contains("TypeError") && detail.contains(&format!("stock.ts:{at}:")),
+        "{failed}"
+    );
 }

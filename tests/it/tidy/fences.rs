@@ -106,6 +106,7 @@ const FENCES: &[(&str, &[&str], &str)] = &[
         lane everything is plain functions",
     ),
     ("toml", &["config"], "the configuration file"),
+    ("tower_http", &["http/access"], "what browsers are told about pages of other origins"),
     ("tracing_subscriber", &["main"], "where log lines go is the process's affair"),
     ("ureq", &["cli/client"], "the command line as a client"),
     ("wasmparser", &["wasm"], "what is in an upload"),

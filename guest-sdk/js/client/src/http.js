@@ -95,7 +95,7 @@ export class Http {
       // What a browser keeps may be of another state than it says.
       return await this.#fetch(url, { method, headers: all, body, signal, cache: "no-store" });
     } catch (error) {
-      throw unanswered("no-answer", `no answer from ${url}: ${reasonOf(error)}`, {
+      throw unanswered("no-answer", `no answer from ${url}: ${reasonOf(error)}${hint(url)}`, {
         id: command?.id,
         cause: error,
       });
@@ -111,6 +111,13 @@ export function parsed({ status, body }, command) {
     const detail = `the answer is not JSON: ${error.message}`;
     throw unanswered("odd-answer", detail, { id: command?.id, status, cause: error });
   }
+}
+
+/** What a browser does not tell its page: that it may not read the answer. */
+function hint(url) {
+  const page = globalThis.location?.origin;
+  if (page === undefined || page === new URL(url).origin) return "";
+  return `; if the server is there, is ${page} among its \`cors-origins\`?`;
 }
 
 /** Why there is no answer: what is behind the `fetch failed` of Node, if it tells. */

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value as Json, json};
 
-use super::tail::Entry;
+use super::tail::{Entry, News};
 use crate::cli::Error;
 use crate::cli::deploy::Deployed;
 use crate::cli::output::{Output, bytes, clean};
@@ -18,6 +18,14 @@ use crate::value::Name;
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
+
+/// Modules that were in place at the start.
+pub(super) struct Standing {
+    /// That of the project.
+    pub(super) own: Option<String>,
+    /// All of them.
+    pub(super) modules: Vec<String>,
+}
 
 pub(super) fn started(
     url: &str,
@@ -79,25 +87,67 @@ pub(super) fn unchanged(output: &mut Output<'_>) -> Result<(), Error> {
 pub(super) fn broken(
     error: &Error,
     live: Option<&Name>,
+    standing: &Standing,
     output: &mut Output<'_>,
 ) -> Result<(), Error> {
     if output.for_programs() {
-        let problem = error.document().unwrap_or_default();
-        let problem: Json = serde_json::from_slice(&problem).unwrap_or_default();
-        let live = live.map(Name::as_str);
-        return line(&json!({ "type": "broken", "problem": problem, "live": live }), output);
+        let live = live.map(Name::as_str).or(standing.own.as_deref());
+        let document = json!({ "type": "broken", "problem": problem(error), "live": live });
+        return line(&document, output);
     }
     let mut text = Vec::new();
     error.write(&mut text)?;
     output.raw(&text)?;
-    let what = match live {
-        Some(name) => format!("the version of {name} before this edit stays in place"),
-        None => "nothing is in place yet; mend it and save it".to_owned(),
+    let what = match (live, &standing.own) {
+        (Some(name), _) => format!("the version of {name} before this edit stays in place"),
+        (None, Some(name)) => format!("the version of {name} from before stays in place"),
+        (None, None) if standing.modules.is_empty() => {
+            "nothing is in place yet; mend it and save it".to_owned()
+        }
+        (None, None) => {
+            let others = standing.modules.join(", ");
+            format!("what was in place before stays so: {others}; mend it and save it")
+        }
     };
     marked(BAD, "broken", &what, output)
 }
 
-pub(super) fn entry(entry: &Entry, output: &mut Output<'_>) -> Result<(), Error> {
+pub(super) fn news(news: &News, output: &mut Output<'_>) -> Result<(), Error> {
+    match news {
+        News::Entry(one) => entry(one, output),
+        News::Skipped { after, before } => {
+            if output.for_programs() {
+                let document = json!({ "type": "skipped", "after": after, "before": before });
+                return line(&document, output);
+            }
+            let what = format!(
+                "more than can be shown; `chancery commands` has those between {after} and {before}"
+            );
+            marked(BAD, "skipped", &what, output)
+        }
+        News::Lost { after, error } => {
+            if output.for_programs() {
+                let problem = problem(error);
+                let document = json!({ "type": "lost", "after": after, "problem": problem });
+                return line(&document, output);
+            }
+            let what = format!(
+                "what is executed cannot be shown: {error}; it is shown from {after} on as soon as \
+                 it can be read"
+            );
+            marked(BAD, "lost", &what, output)
+        }
+        News::Found if output.for_programs() => line(&json!({ "type": "found" }), output),
+        News::Found => marked(GOOD, "found", "what is executed can be shown again", output),
+    }
+}
+
+/// An error as programs get it.
+fn problem(error: &Error) -> Json {
+    serde_json::from_slice(&error.document().unwrap_or_default()).unwrap_or_default()
+}
+
+fn entry(entry: &Entry, output: &mut Output<'_>) -> Result<(), Error> {
     let Entry { receipt, document } = entry;
     // What was deployed from here was told already.
     if receipt.kind == "deploy" {

@@ -4,9 +4,12 @@
 //! nothing else is uploaded as it was written, with no tool at all; anything more is
 //! bundled, with a source map, so that errors name the files that were written.
 
+mod imports;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use self::imports::imports;
 use super::tool::{self, missing};
 use super::{Error, Kind, Module, Script};
 
@@ -57,7 +60,7 @@ impl Script {
         if self.is_typed() {
             return Some(format!("{entry} is TypeScript"));
         }
-        let other = imports(source).find(|specifier| *specifier != SDK)?;
+        let other = imports(source).into_iter().find(|module| *module != SDK)?;
         Some(format!("{entry} imports `{other}`"))
     }
 
@@ -108,43 +111,9 @@ fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// What a module imports, by the lines that say so. A line in a comment or a long string
-/// may be taken for one; then it is bundled for nothing, and works all the same.
-fn imports(source: &str) -> impl Iterator<Item = &str> {
-    source.lines().filter_map(|line| {
-        let line = line.trim();
-        let begins = ["import", "export", "}"].iter().any(|begin| line.starts_with(begin));
-        let rest = match line.rsplit_once("from") {
-            Some((_, rest)) if begins => rest,
-            _ => line.strip_prefix("import")?,
-        };
-        let rest = rest.trim_start();
-        let quote = rest.chars().next().filter(|c| ['"', '\''].contains(c))?;
-        rest.get(1..)?.split(quote).next()
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn imports_are_found_where_they_are_written() {
-        let source = r#"
-import { app, reject } from "chancery-sdk";
-import {
-  one,
-} from './one.js';
-import "./side-effect.js"
-export * from "two";
-const from = "no import";
-export const greeting = "from here";
-export default app({ from: "x" });
-// import of nothing
-"#;
-        let found: Vec<&str> = imports(source).collect();
-        assert_eq!(found, ["chancery-sdk", "./one.js", "./side-effect.js", "two"]);
-    }
 
     #[test]
     fn tests_and_types_are_no_modules() {

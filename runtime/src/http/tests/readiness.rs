@@ -11,7 +11,7 @@ use crate::value::Hash;
 
 #[tokio::test]
 async fn an_app_that_is_being_opened_says_so() {
-    let Api { engine, _data: data, router: before } = Api::new();
+    let Api { engine, data, router: before } = Api::new();
     engine.close(std::time::Duration::from_secs(10));
     drop((engine, before));
     let mut settings = engine::Settings::new(data.path().to_owned());
@@ -19,7 +19,7 @@ async fn an_app_that_is_being_opened_says_so() {
     // Taken, and nothing opened yet.
     let engine = Arc::new(Engine::new(settings, Clock::system()).unwrap());
     let router = router(Arc::clone(&engine), Settings::default(), Clock::system());
-    let api = Api { router, engine, _data: data };
+    let api = Api { router, engine, data };
     for path in ["", "/commands", "/tables", "/modules"] {
         let reply = api.get(&format!("/v1/apps/main{path}")).await;
         reply.problem(503, "opening");
@@ -42,7 +42,7 @@ async fn damage_is_told_by_readyz_and_by_the_app() {
     let api = Api::new();
     assert!(api.get("/readyz").await.json()["apps"][0].get("damage").is_none());
     let module = format!("apps/main/modules/{}.wasm", Hash::of(b"what it was"));
-    std::fs::write(api._data.path().join(module), "what it is").unwrap();
+    std::fs::write(api.data.path().join(module), "what it is").unwrap();
     let app = api.engine.app("main").unwrap();
     let told = app.keeper().scrub_all(&mut AtOnce);
     assert_eq!(told.len(), 1, "{told:?}");

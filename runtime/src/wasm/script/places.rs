@@ -9,9 +9,14 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use oxc_sourcemap::SourceMap;
+use wasmparser::{Parser, Payload};
 
 /// How a map within the file begins, on a line of its own.
 const COMMENT: &str = "\n//# sourceMappingURL=";
+
+/// The custom section of a component made of a script that has its map: the file's name,
+/// a line break, and the map as it stood in the script.
+const SECTION: &str = "chancery-places";
 
 /// A map as text, in bytes. Several times as much is kept of it while the module is.
 const MAP_BYTES_MAX: usize = 8 << 20;
@@ -47,7 +52,44 @@ pub(super) fn split(source: &str) -> (&str, Option<&str>) {
     }
 }
 
+/// A component with the map of the script that it was made of, if that has one.
+pub(in crate::wasm) fn carrying(mut component: Vec<u8>, file: &str, source: &str) -> Vec<u8> {
+    if let Some(url) = split(source).1 {
+        let data = format!("{file}\n{url}");
+        let mut section = Vec::new();
+        write_length(SECTION.len(), &mut section);
+        section.extend([SECTION.as_bytes(), data.as_bytes()].concat());
+        component.push(0);
+        write_length(section.len(), &mut component);
+        component.extend(section);
+    }
+    component
+}
+
+/// A length as WebAssembly has it (LEB128).
+fn write_length(mut length: usize, out: &mut Vec<u8>) {
+    loop {
+        let low = u8::try_from(length % 128).unwrap_or_default();
+        length /= 128;
+        match length {
+            0 => return out.push(low),
+            _ => out.push(low | 128),
+        }
+    }
+}
+
 impl Places {
+    /// What a component carries.
+    pub(in crate::wasm) fn carried(component: &[u8]) -> Option<Self> {
+        let payloads = Parser::new(0).parse_all(component);
+        let mut sections = payloads.filter_map(|payload| match payload.ok()? {
+            Payload::CustomSection(section) if section.name() == SECTION => Some(section.data()),
+            _ => None,
+        });
+        let (file, url) = std::str::from_utf8(sections.next()?).ok()?.split_once('\n')?;
+        Self::read(file, url)
+    }
+
     /// Reads the map of a script that is called `file`.
     pub(super) fn read(file: &str, url: &str) -> Option<Self> {
         let (kind, data) = url.split_once(',')?;

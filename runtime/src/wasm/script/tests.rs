@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::*;
+use crate::wasm::engine::FEATURES;
 
 #[test]
 fn what_is_kept_of_a_script_is_javascript_and_reads_back() {
@@ -64,6 +65,24 @@ fn places_of_a_bundle_are_told_as_those_of_its_sources() {
     let (code, map) = places::split("let a;\n//# sourceMappingURL=data:x\n");
     assert_eq!((code, map), ("let a;", Some("data:x")));
     assert_eq!(places::split("//# sourceMappingURL=1").1, None);
+}
+
+#[test]
+fn a_component_carries_the_map_of_its_script() {
+    let component = wat::parse_str("(component)").expect("a component");
+    let map = r#"{"version":3,"sources":["src/a.ts"],"names":[],"mappings":"AAAA"}"#;
+    // Longer than one byte can say.
+    let padded = format!("{map}{}", " ".repeat(500));
+    let url = format!("data:application/json;base64,{}", BASE64.encode(padded));
+    let source = format!("let a;\n//# sourceMappingURL={url}\n");
+    let carrying = carrying(component.clone(), "a.js", &source);
+    assert!(carrying.starts_with(&component));
+    let valid = wasmparser::Validator::new_with_features(FEATURES).validate_all(&carrying);
+    assert!(valid.is_ok(), "{:?}", valid.err());
+    let places = Places::carried(&carrying).expect("a map");
+    assert_eq!(places.name_in("at a.js:1:7"), "at src/a.ts:1:1");
+    assert_eq!(super::carrying(component.clone(), "a.js", "let a;"), component);
+    assert!(Places::carried(&component).is_none());
 }
 
 #[test]

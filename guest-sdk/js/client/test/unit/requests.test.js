@@ -132,3 +132,15 @@ test("answers that nobody asks for any more are forgotten", async () => {
   await app.query("get", { n: 0 });
   assert.equal(calls.at(-1).headers["if-none-match"], undefined);
 });
+
+test("a page of another origin is told what may keep the answer from it", async (t) => {
+  const lost = () => Promise.reject(new TypeError("Failed to fetch"));
+  const { app } = answered(lost, { retryFor: 0 });
+  const told = async () => (await app.query("all").catch((error) => error)).message;
+  assert.match(await told(), /Failed to fetch$/);
+  t.after(() => delete globalThis.location);
+  globalThis.location = { origin: "https://example.org" };
+  assert.match(await told(), /Failed to fetch$/);
+  globalThis.location = { origin: "https://shop.example" };
+  assert.match(await told(), /is https:\/\/shop\.example among its `cors-origins`\?$/);
+});
