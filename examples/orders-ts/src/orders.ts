@@ -82,7 +82,7 @@ export default app({
   projections: {
     orderSummary: {
       description: "Each order with what became of it, step by step.",
-      on: ["order.*", "stock.*", "payment.*"],
+      on: ["order.placed", "order.*", "stock.*", "payment.*"],
       version: 1,
       tables: ["orderSummaries"],
       project: summarise,

@@ -1,10 +1,11 @@
 //! What users of the orders see is the same in Rust and in TypeScript: answers, refusals, events
 //! and what follows from them, in one story of every way that an order can go.
 
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chancery_tests::{App, Server};
+use chancery_tests::{App, Server, chancery};
 use serde_json::{Value as Json, json};
 
 use super::{Form, PATIENCE, PLAIN, sales_stand_beside, say_what_follows, settled};
@@ -237,4 +238,17 @@ fn the_orders_are_the_same_in_rust_and_in_typescript() {
     rust.succeed("place-order", &last);
     let audit = settled(&rust, 7);
     assert_eq!(audit["stock"]["lamp"]["shipped"], json!(10), "{audit}");
+}
+
+/// Its own tests, as whoever writes it runs them; and nothing of it is out of date.
+#[test]
+fn the_orders_in_typescript_pass_their_own_tests() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/orders-ts");
+    let schemas = || std::fs::read_to_string(folder.join("src/types.schema.ts")).expect("a file");
+    let kept = schemas();
+    let output = chancery(&["test", folder.to_str().expect("text")]);
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert!(output.status.success() && said.contains("6 passed, 0 failed"), "{said}");
+    assert_eq!(schemas(), kept, "src/types.schema.ts was made anew; commit it");
 }

@@ -148,7 +148,7 @@ fn what_makes_no_schema_is_told_with_its_place() {
     // A handler that names one that is not there.
     let script = folder.join("src/shop.ts");
     let handlers = read(&script);
-    fs::write(&script, handlers.replacen("BuyProduct,", "BuyProdct,", 1)).expect("a file");
+    fs::write(&script, handlers.replace(" BuyProduct,", " BuyProdct,")).expect("a file");
     let told = said(&folder, &variables, &["build"], 1);
     assert!(told.contains("src/shop.ts:") && told.contains("BuyProdct"), "{told}");
     assert!(told.contains("Did you mean to import \"BuyProduct\""), "{told}");
