@@ -10,8 +10,15 @@ fn main() {
     let root = root.canonicalize().expect("the workspace is there");
     let target = target_directory().join("guests");
     let sdk = ["guest-sdk/Cargo.toml", "guest-sdk/Cargo.lock", "guest-sdk/rust"];
-    for inputs in sdk.into_iter().chain(["examples", "tests/guests", "wit"]) {
+    for inputs in sdk.into_iter().chain(["tests/guests", "wit"]) {
         println!("cargo::rerun-if-changed={}", root.join(inputs).display());
+    }
+    // Not those in JavaScript: what npm installs and bundlers write there is no guest.
+    for example in std::fs::read_dir(root.join("examples")).expect("there are examples") {
+        let example = example.expect("an entry").path();
+        if example.join("Cargo.toml").is_file() {
+            println!("cargo::rerun-if-changed={}", example.display());
+        }
     }
     let wasm = "wasm32-unknown-unknown";
     let mut cargo = Command::new(env::var_os("CARGO").expect("cargo runs build scripts"));

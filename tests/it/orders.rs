@@ -1,4 +1,7 @@
-//! The example `orders` and the module `sales` that comes later, as their users see them.
+//! The example `orders`, in Rust and in TypeScript, and the module `sales` that comes later, as
+//! their users see them.
+
+mod same;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
@@ -13,6 +16,26 @@ use uuid::Uuid;
 /// How long the process may take to come to rest on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// In what the example is written.
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    Rust,
+    TypeScript,
+}
+
+impl Form {
+    fn deploy(self, app: &App) {
+        match self {
+            Self::Rust => app.deploy("orders"),
+            Self::TypeScript => app.deploy_script("orders", "orders-ts"),
+        }
+    }
+}
+
+/// What servers of both forms are given: snapshots of scripts have tests of their own, and take
+/// the processor for seconds.
+const PLAIN: [&str; 2] = ["--script-snapshots", "false"];
+
 fn names(members: &Json) -> Vec<&str> {
     let members = members.as_array().unwrap_or_else(|| panic!("{members}"));
     members.iter().map(|name| name.as_str().expect("a name")).collect()
@@ -21,8 +44,11 @@ fn names(members: &Json) -> Vec<&str> {
 #[test]
 fn orders_say_what_follows_from_what() {
     let server = Server::start();
-    let app = server.app();
-    app.deploy("orders");
+    say_what_follows(Form::Rust, &server.app());
+}
+
+fn say_what_follows(form: Form, app: &App) {
+    form.deploy(app);
     let shown = app.get("/modules/orders").expect(200);
     assert_eq!(names(&shown["projections"]), ["order-summary"]);
     let reactions = ["compensation", "payment", "reserving", "shipping"];
@@ -45,8 +71,11 @@ fn orders_say_what_follows_from_what() {
 #[test]
 fn sales_are_a_module_of_their_own() {
     let server = Server::start();
-    let app = server.app();
-    app.deploy("orders");
+    sales_stand_beside(Form::Rust, &server.app());
+}
+
+fn sales_stand_beside(form: Form, app: &App) {
+    form.deploy(app);
     let wasm = [("content-type", "application/wasm")];
     let plan = app.send("PUT", "/modules/sales?check=true", &wasm, &guest("sales")).expect(200);
     assert_eq!(names(&plan["plan"]["projections"]["added"]), ["sales-by-product"], "{plan}");
@@ -115,20 +144,29 @@ fn order_until_it_dies(app: &App, name: &str, mut random: StdRng, each: usize) -
     sent
 }
 
-/// Each order ends once and the stock adds up, however often the process dies in the
-/// middle of the chain; the projection that comes later has seen all of it. What waits
-/// as a dead letter is there to the end.
-///
 /// `CHANCERY_KILLS` kills, with `CHANCERY_ORDERS` orders of each of four clients before
 /// each of them, at most.
 #[test]
 fn i1_i2_i5_every_order_ends_once_through_kills() {
+    through_kills(Form::Rust, times("CHANCERY_KILLS", 4), times("CHANCERY_ORDERS", 12));
+}
+
+/// The same with `CHANCERY_SCRIPT_KILLS` kills.
+#[test]
+fn i1_i2_i5_every_order_in_typescript_ends_once_through_kills() {
+    let each = times("CHANCERY_ORDERS", 12);
+    through_kills(Form::TypeScript, times("CHANCERY_SCRIPT_KILLS", 3), each);
+}
+
+/// Each order ends once and the stock adds up, however often the process dies in the
+/// middle of the chain; the projection that comes later has seen all of it. What waits
+/// as a dead letter is there to the end.
+fn through_kills(form: Form, rounds: usize, each: usize) {
     const CLIENTS: usize = 4;
-    let (rounds, each) = (times("CHANCERY_KILLS", 4), times("CHANCERY_ORDERS", 12));
     let mut random = StdRng::seed_from_u64(seed());
-    let mut server =
-        Server::with(&["--disk-low", "0B", "--reaction-retries", "0", "--reaction-pause", "1ms"]);
-    server.app().deploy("orders");
+    let more = ["--disk-low", "0B", "--reaction-retries", "0", "--reaction-pause", "1ms"];
+    let mut server = Server::with(&[&PLAIN[..], &more].concat());
+    form.deploy(&server.app());
     server.app().deploy("follower");
     // Some orders are refused for want of stock.
     let quantity = rounds * CLIENTS * each;
@@ -162,7 +200,7 @@ fn i1_i2_i5_every_order_ends_once_through_kills() {
     let app = server.app();
     let placed = orders.len() as u64;
     let audit = settled(&app, placed);
-    println!("{rounds} kills, {placed} orders: {}", audit["by_status"]);
+    println!("{form:?}: {rounds} kills, {placed} orders: {}", audit["by_status"]);
     each_ended_once(&app, &orders);
     each_step_was_taken_once(&app, &orders);
     // One letter for each event that nobody could react to.

@@ -6,6 +6,7 @@ mod bases;
 mod component;
 mod misfits;
 mod shop;
+mod two_languages;
 
 use chancery_tests::{App, Reply, Server};
 use serde_json::{Value as Json, json};

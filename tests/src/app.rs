@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::{Client, Reply, Uuid, guest, new_id};
+use crate::{Client, Reply, Uuid, guest, new_id, script};
 
 /// An app over HTTP, through connections of its own.
 #[derive(Debug, Clone)]
@@ -22,6 +22,14 @@ impl App {
     /// Deploys a guest under its own name.
     pub fn deploy(&self, module: &str) {
         let deployed = self.upload(module, &guest(module)).expect(200);
+        assert_eq!(deployed["deployed"], json!(true), "{deployed}");
+    }
+
+    /// Deploys an example in JavaScript or TypeScript, by the name of its folder.
+    pub fn deploy_script(&self, module: &str, example: &str) {
+        let headers = [("content-type", "text/javascript")];
+        let path = format!("/modules/{module}");
+        let deployed = self.send("PUT", &path, &headers, &script(example)).expect(200);
         assert_eq!(deployed["deployed"], json!(true), "{deployed}");
     }
 

@@ -18,12 +18,16 @@ const MOVIES_SHA256: &str = "e63c499759e3b07b49563e036f55290f87feb56def8703ec049
 
 /// The SDK for JavaScript, from the root.
 pub(crate) const JS_SDK: &str = "guest-sdk/js";
-/// What projects in TypeScript need: esbuild.
+/// What projects in TypeScript need: esbuild, and what makes schemas of types.
 const TOOLS: &str = "tests/npm";
 /// The client for JavaScript.
 pub(crate) const JS_CLIENT: &str = "guest-sdk/js/client";
-/// The shop that is written with the SDK.
+/// The examples that are written with the SDK.
 pub(crate) const JS_SHOP: &str = "examples/shop-js";
+/// A module beside the orders, in another language than they are.
+pub(crate) const JS_LOYALTY: &str = "examples/loyalty-js";
+/// The orders in TypeScript.
+pub(crate) const TS_ORDERS: &str = "examples/orders-ts";
 
 /// Adds the target that modules are built for, if it is missing.
 pub(crate) fn wasm_target(workspace: &Workspace) -> Result<()> {
@@ -72,7 +76,7 @@ fn debian_packages(workspace: &Workspace, names: &str) -> Result<()> {
 
 /// Installs what the tests of the JavaScript packages need.
 pub(crate) fn npm_packages(workspace: &Workspace) -> Result<()> {
-    for package in [JS_SDK, JS_CLIENT, JS_SHOP, TOOLS] {
+    for package in [JS_SDK, JS_CLIENT, JS_SHOP, JS_LOYALTY, TS_ORDERS, TOOLS] {
         let installed = node_modules(workspace, package);
         installed
             .context("the tests of JavaScript need Node.js 20 or later, npm, and its registry")?;

@@ -75,13 +75,16 @@ fn dependencies(workspace: &Workspace) -> [(&'static str, Call); 3] {
 }
 
 /// The SDK for JavaScript and what is written with it.
-fn javascript(workspace: &Workspace) -> Result<[(&'static str, Call); 4]> {
+fn javascript(workspace: &Workspace) -> Result<[(&'static str, Call); 7]> {
     let npm = |folder: &str| Call::new(&workspace.root.join(folder), "npm").args("run --silent");
     Ok([
         ("lints of the base", base::cargo(workspace, "clippy")?.args("-- --deny warnings")),
         ("JavaScript SDK", npm(setup::JS_SDK).args("test")),
         ("types of its SDK", npm(setup::JS_SDK).args("types")),
         ("shop in JavaScript", npm(setup::JS_SHOP).args("test")),
+        ("loyalty", npm(setup::JS_LOYALTY).args("test")),
+        ("types of orders", npm(setup::TS_ORDERS).args("types")),
+        ("orders in TypeScript", npm(setup::TS_ORDERS).args("test")),
     ])
 }
 

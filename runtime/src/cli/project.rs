@@ -6,6 +6,7 @@
 mod error;
 mod inspect;
 mod rust;
+mod schemas;
 mod script;
 pub(super) mod tool;
 
@@ -15,8 +16,10 @@ use serde::Deserialize;
 
 pub(super) use error::Error;
 pub(super) use inspect::Inspected;
+pub(super) use schemas::is_made;
 
 use crate::value::{Hash, Name};
+use schemas::Schemas;
 
 /// What a module can be made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +44,8 @@ pub(super) struct Script {
     pub(super) entry: PathBuf,
     /// What the module would be called.
     pub(super) name: String,
+    /// What its package wants schemas of.
+    schemas: Schemas,
 }
 
 /// A module that can be deployed.
@@ -74,6 +79,16 @@ struct Package {
     name: Option<String>,
     #[serde(default)]
     main: Option<String>,
+    #[serde(default)]
+    chancery: Wishes,
+}
+
+/// What a package says to nobody else.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wishes {
+    #[serde(default)]
+    schemas: Option<schemas::Named>,
 }
 
 impl Project {
@@ -95,8 +110,9 @@ impl Project {
             (_, Some("Cargo.toml")) => Ok(Self::Rust { root: root.to_owned() }),
             (_, Some("package.json")) => Self::package(root),
             (extension, _) if script::EXTENSIONS.contains(&extension) => {
+                let schemas = schemas_around(root)?;
                 let (root, entry, name) = (root.to_owned(), path.to_owned(), stem(path));
-                Ok(Self::Script(Script { root, entry, name }))
+                Ok(Self::Script(Script { root, entry, name, schemas }))
             }
             _ => Err(Error::nothing(path, "it is no .js, .ts or .wasm file and no project")),
         }
@@ -118,10 +134,7 @@ impl Project {
     /// A package whose `main` is the module.
     fn package(root: &Path) -> Result<Self, Error> {
         let path = root.join("package.json");
-        let text = std::fs::read_to_string(&path);
-        let text = text.map_err(|source| Error::Unreadable { path: path.clone(), source })?;
-        let package: Package = serde_json::from_str(&text)
-            .map_err(|error| Error::nothing(&path, &format!("it is no package: {error}")))?;
+        let package = Package::read(&path)?;
         let Some(main) = package.main else {
             let reason = "it has no `main`, which says what file is the module; add one, such as \
                           \"main\": \"shop.js\"";
@@ -134,7 +147,8 @@ impl Project {
         // `@scope/name` is a name within a scope.
         let name = package.name.as_deref().and_then(|name| name.rsplit('/').next());
         let name = name.map_or_else(|| stem(&entry), str::to_owned);
-        Ok(Self::Script(Script { root: root.to_owned(), entry, name }))
+        let schemas = Schemas::new(root, package.chancery.schemas);
+        Ok(Self::Script(Script { root: root.to_owned(), entry, name, schemas }))
     }
 
     /// A directory with one script and nothing else to go by.
@@ -275,6 +289,32 @@ impl Module {
     pub(super) fn hash(&self) -> Hash {
         Hash::of(&self.bytes)
     }
+}
+
+impl Package {
+    fn read(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path);
+        let text = text.map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
+        serde_json::from_str(&text)
+            .map_err(|error| Error::nothing(path, &format!("it is no package: {error}")))
+    }
+}
+
+/// What the package around a script wants schemas of, so that the script is the same by
+/// whatever name it is built.
+fn schemas_around(root: &Path) -> Result<Schemas, Error> {
+    let all = absolute(root);
+    let package = all.ancestors().find(|directory| directory.join("package.json").is_file());
+    let Some(package) = package else {
+        return Ok(Schemas::default());
+    };
+    // Told as it was written, where that is possible.
+    let root = if package == all { root } else { package };
+    Ok(Schemas::new(root, Package::read(&root.join("package.json"))?.chancery.schemas))
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// The name that a file suggests: compilers write `_` where names have `-`.

@@ -11,12 +11,12 @@ use tempfile::TempDir;
 use super::{said, text, with_esbuild};
 use crate::dev::{Dev, save};
 
-fn sdk() -> PathBuf {
+pub(super) fn sdk() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest-sdk")
 }
 
 /// A project of a template, with the SDK of this repository installed.
-fn begun(template: &str) -> (TempDir, PathBuf) {
+pub(super) fn begun(template: &str) -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().expect("a directory");
     let sdk = sdk();
     let arguments = ["new", "shop", "--template", template, "--sdk", sdk.to_str().expect("text")];

@@ -11,7 +11,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
 use super::Happened;
 use crate::cli::Error;
-use crate::cli::project::Project;
+use crate::cli::project::{Project, is_made};
 use crate::value::Name;
 
 /// Folders in which nobody writes sources by hand; `node_modules` alone would take more
@@ -181,6 +181,9 @@ impl Filter {
             return path == one;
         }
         let extension = path.extension().and_then(|text| text.to_str()).unwrap_or_default();
+        if is_made(path) {
+            return false;
+        }
         SOURCES.contains(&extension) && path.parent().is_none_or(|it| self.may_hold_sources(it))
     }
 

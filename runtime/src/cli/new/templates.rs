@@ -67,6 +67,8 @@ const SHOP_TS: &[File] = files!("shop-ts":
     "tsconfig.json",
     "src/shop.ts",
     "src/stock.ts",
+    "src/types.schema.ts",
+    "src/types.ts",
     "tests/shop.test.json",
 );
 

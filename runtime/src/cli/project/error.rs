@@ -25,6 +25,14 @@ pub(in crate::cli) enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// A file that is made for the project cannot be written.
+    #[error("cannot write {path}")]
+    Unwritable {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A program that is needed is not there.
     #[error("{what}")]
     Missing {
@@ -67,7 +75,7 @@ impl Error {
     pub(in crate::cli) fn exit(&self) -> Exit {
         match self {
             Self::NoProject { .. } | Self::Unreadable { .. } => Exit::Usage,
-            Self::Missing { .. } => Exit::Machine,
+            Self::Missing { .. } | Self::Unwritable { .. } => Exit::Machine,
             Self::Broken { .. } | Self::Refused { .. } => Exit::Refused,
         }
     }
@@ -76,7 +84,7 @@ impl Error {
     pub(in crate::cli) fn code(&self) -> &'static str {
         match self {
             Self::NoProject { .. } => "no-project",
-            Self::Unreadable { .. } => "file",
+            Self::Unreadable { .. } | Self::Unwritable { .. } => "file",
             Self::Missing { .. } => "missing-tool",
             Self::Broken { .. } => "not-built",
             Self::Refused { .. } => "no-module",

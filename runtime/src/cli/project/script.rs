@@ -6,12 +6,12 @@
 
 mod imports;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use self::imports::imports;
 use super::tool::{self, missing};
-use super::{Error, Kind, Module, Script};
+use super::{Error, Kind, Module, Script, absolute};
 
 /// What scripts end in.
 pub(super) const EXTENSIONS: [&str; 5] = ["js", "mjs", "ts", "mts", "tsx"];
@@ -44,6 +44,7 @@ impl Script {
     }
 
     pub(super) fn build(&self) -> Result<Module, Error> {
+        self.schemas.make()?;
         let source = std::fs::read_to_string(&self.entry);
         let source =
             source.map_err(|source| Error::Unreadable { path: self.entry.clone(), source })?;
@@ -71,7 +72,7 @@ impl Script {
                 return Err(missing(&what, tool::add_node()));
             }
             let what = format!("{reason}, which takes esbuild, and it is not installed");
-            return Err(missing(&what, &self.in_root(tool::ADD_ESBUILD)));
+            return Err(missing(&what, &tool::in_root(&self.root, tool::ADD_ESBUILD)));
         };
         let root = absolute(&self.root);
         let entry = absolute(&self.entry);
@@ -94,21 +95,6 @@ impl Script {
             false => Err(broken(String::from_utf8_lossy(&output.stderr).into_owned())),
         }
     }
-
-    /// A command line that has to be run in the project.
-    fn in_root(&self, line: &str) -> String {
-        match self.root == Path::new(".") || self.root == Path::new("") {
-            true => line.to_owned(),
-            false => {
-                let root = crate::cli::shell::word(&self.root.display().to_string());
-                format!("(cd {root} && {line})")
-            }
-        }
-    }
-}
-
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 #[cfg(test)]

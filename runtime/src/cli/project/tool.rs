@@ -14,6 +14,10 @@ pub(in crate::cli) const ADD_RUST: &str =
     "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh";
 /// Installs esbuild for one project.
 pub(in crate::cli) const ADD_ESBUILD: &str = "npm install --save-dev esbuild";
+/// Installs what makes schemas of types, for one project: the newest that runs on every Node
+/// that the SDK does.
+pub(in crate::cli) const ADD_GENERATOR: &str =
+    "npm install --save-dev --save-exact ts-json-schema-generator@2.4.0";
 
 /// Installs Node, by what this system installs with.
 pub(in crate::cli) fn add_node() -> &'static str {
@@ -38,6 +42,24 @@ pub(in crate::cli) fn esbuild(root: &Path) -> Option<PathBuf> {
     let installed = root.ancestors().map(|directory| directory.join("node_modules/.bin/esbuild"));
     let mut installed = installed.filter(|path| path.is_file());
     installed.next().or_else(|| on_path("esbuild"))
+}
+
+/// A package that is installed in a project, or in a directory around it.
+pub(super) fn package(root: &Path, name: &str) -> Option<PathBuf> {
+    let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
+    let mut installed = root.ancestors().map(|it| it.join("node_modules").join(name));
+    installed.find(|path| path.join("package.json").is_file())
+}
+
+/// A command line that has to be run in a project.
+pub(super) fn in_root(root: &Path, line: &str) -> String {
+    match root == Path::new(".") || root == Path::new("") {
+        true => line.to_owned(),
+        false => {
+            let root = crate::cli::shell::word(&root.display().to_string());
+            format!("(cd {root} && {line})")
+        }
+    }
 }
 
 /// What a program says of itself on standard output, in one line; none if it cannot be

@@ -6,27 +6,12 @@
 import { app, type } from "chancery-sdk";
 
 import { more, oneLess, unknownProduct, type Product } from "./stock.js";
+// Each is a type and the schema of it.
+import { AddProduct, BuyProduct, Of, OrderPlaced } from "./types.schema.js";
 
 interface Order {
   buyer: string | null;
 }
-
-interface AddProduct {
-  product: string;
-  name: string;
-  quantity: number;
-}
-
-interface BuyProduct {
-  product: string;
-  buyer?: string;
-}
-
-interface Of {
-  product: string;
-}
-
-const product = { type: "string", description: "The product's code, such as `lamp`." };
 
 export default app({
   description: "A shop whose stock is never oversold.",
@@ -41,28 +26,13 @@ export default app({
   },
 
   events: {
-    "order.placed": {
-      description: "Somebody bought one of a product.",
-      schema: {
-        type: "object",
-        properties: { product, buyer: { type: ["string", "null"] } },
-        required: ["product", "buyer"],
-      },
-    },
+    "order.placed": { description: OrderPlaced.description, schema: OrderPlaced },
   },
 
   commands: {
     addProduct: {
-      description: "Puts a product on sale, or more of one that is.",
-      input: {
-        type: "object",
-        properties: {
-          product: { ...product, minLength: 1, maxLength: 100 },
-          name: { type: "string", description: "What people call it." },
-          quantity: { type: "integer", minimum: 0, maximum: 1_000_000_000 },
-        },
-        required: ["product", "name", "quantity"],
-      },
+      description: AddProduct.description,
+      input: AddProduct,
       run(tx, { product, name, quantity }: AddProduct) {
         const added = more(tx.stock.get(product), name, quantity);
         tx.stock.put(product, added);
@@ -71,18 +41,14 @@ export default app({
     },
 
     buyProduct: {
-      description: "Buys one of a product.",
-      input: {
-        type: "object",
-        properties: { product, buyer: { type: "string", description: "Who buys it." } },
-        required: ["product"],
-      },
+      description: BuyProduct.description,
+      input: BuyProduct,
       run(tx, { product, buyer }: BuyProduct) {
         const stock = oneLess(product, tx.stock.get(product) ?? unknownProduct(product));
         tx.stock.put(product, stock);
-        const order = { buyer: buyer ?? null };
-        tx.orders.put([product, tx.sequence], order);
-        tx.emit("order.placed", { subject: `product/${product}`, data: { product, ...order } });
+        const placed: OrderPlaced = { product, buyer: buyer ?? null };
+        tx.orders.put([product, tx.sequence], { buyer: placed.buyer });
+        tx.emit("order.placed", { subject: `product/${product}`, data: placed });
         return { product, left: stock.left };
       },
     },
@@ -91,7 +57,7 @@ export default app({
   queries: {
     stockOf: {
       description: "Says how many of a product are left.",
-      input: { type: "object", properties: { product }, required: ["product"] },
+      input: Of,
       run(state, { product }: Of) {
         return state.stock.get(product) ?? unknownProduct(product);
       },
@@ -99,7 +65,7 @@ export default app({
 
     ordersOf: {
       description: "Lists who bought a product, the first one first.",
-      input: { type: "object", properties: { product }, required: ["product"] },
+      input: Of,
       run(state, { product }: Of) {
         return Array.from(state.orders.values({ prefix: [product] }), (order) => order.buyer);
       },
