@@ -299,7 +299,8 @@ impl Error {
         match self {
             Self::Unreachable { .. } => {
                 writeln!(out, "  nothing was sent")?;
-                writeln!(out, "  `chancery serve` starts a server; --server names another")
+                let start = "`chancery serve` starts a server, `chancery dev` one for a project";
+                writeln!(out, "  {start}; --server names another")
             }
             Self::Lost { change: true, .. } => {
                 writeln!(out, "  whether it was done is not known; look before you try again")

@@ -188,6 +188,11 @@ fn of_trap(guest: &Guest, callee: &Callee, trap: Trap) -> CallError {
             "stack-overflow",
             format!("{callee} was stopped: its stack needs more than {WASM_STACK_BYTES} bytes"),
         ),
+        // How a panic ends, and what JavaScript throws: its last words say what it was.
+        Trap::UnreachableCodeReached => match guest.log.last_error() {
+            Some(words) => failed("trapped", format!("{callee} trapped: {words}")),
+            None => trapped(guest, callee, &trap.to_string()),
+        },
         _ => trapped(guest, callee, &trap.to_string()),
     }
 }

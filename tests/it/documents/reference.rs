@@ -13,7 +13,7 @@ use super::root;
 /// What every path of an app begins with, which pages leave out.
 const OF_APP: &str = "/v1/apps/{app}";
 /// Settings whose default depends on the machine, or on other settings.
-const DEPENDS: [&str; 3] = ["backups", "queries-max", "adhoc"];
+const DEPENDS: [&str; 5] = ["backups", "queries-max", "adhoc", "hosts", "code-cache"];
 
 fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))

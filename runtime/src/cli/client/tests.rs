@@ -106,7 +106,7 @@ fn a_server_that_is_not_there_got_nothing() {
     insta::assert_snapshot!(rendered(answered), @r"
         error: cannot reach the server at http://127.0.0.1:PORT: Connection refused (os error 111)   (unreachable)
           nothing was sent
-          `chancery serve` starts a server; --server names another
+          `chancery serve` starts a server, `chancery dev` one for a project; --server names another
         exit 4
         ");
 }
