@@ -124,7 +124,7 @@ impl Modules {
     /// # Errors
     /// Why the upload is refused.
     pub fn check(&self, upload: &[u8]) -> Result<Arc<wasm::Module>, wasm::Refused> {
-        self.load_bytes(upload)
+        self.host.load_new(upload, |base| self.base(base))
     }
 
     /// Makes the bytes of a module durable, so that the log may name it.
@@ -152,7 +152,8 @@ impl Modules {
     /// [`Error`].
     pub fn load(&self, hash: Hash) -> Result<Arc<wasm::Module>, Error> {
         let bytes = self.bytes(hash)?;
-        self.load_bytes(&bytes).map_err(|reason| Error::Refused { hash, reason })
+        let loaded = self.host.load_kept(&bytes, |base| self.base(base));
+        loaded.map_err(|reason| Error::Refused { hash, reason })
     }
 
     /// The bytes of a module that was kept.
@@ -172,8 +173,9 @@ impl Modules {
         Err(Error::Unknown(hash))
     }
 
-    fn load_bytes(&self, upload: &[u8]) -> Result<Arc<wasm::Module>, wasm::Refused> {
-        self.host.load_kept(upload, |base| self.bytes(base).map_err(|error| no_base(base, &error)))
+    /// What a script runs in.
+    fn base(&self, hash: Hash) -> Result<Vec<u8>, wasm::Refused> {
+        self.bytes(hash).map_err(|error| no_base(hash, &error))
     }
 
     /// A file that is damaged is written anew.

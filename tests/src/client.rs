@@ -53,7 +53,14 @@ impl Client {
             request = request.header(*name, *value);
         }
         let response = match (method, body) {
-            ("GET" | "HEAD" | "DELETE", []) => self.agent.run(request.body(())?)?,
+            // The server may close a connection whose last request it did not read to its
+            // end; who reuses it asks again, as RFC 9110 (9.2.2) allows for what is safe.
+            ("GET", []) => {
+                let request = request.body(())?;
+                let first = self.agent.run(request.clone());
+                first.or_else(|_closed| self.agent.run(request))?
+            }
+            ("HEAD" | "DELETE", []) => self.agent.run(request.body(())?)?,
             _ => self.agent.run(request.body(body)?)?,
         };
         let headers = response.headers().iter();

@@ -37,6 +37,13 @@ impl App {
     /// # Errors
     /// Why there is no answer; a query changes nothing, whatever happens.
     pub async fn adhoc(&self, request: AdhocRequest) -> Result<Answer, Error> {
+        let host = Arc::clone(self.lane().modules().host());
+        if !host.is_ready_for_scripts() {
+            // Compiling would hold up this thread, and other queries, for seconds.
+            // What fails fails again below.
+            let host = Arc::clone(&host);
+            drop(spawn_blocking(move || host.wait_for_scripts()).await);
+        }
         let snapshot = self.snapshot(request.at).await?;
         let arrived = self.clock.elapsed();
         let permit = self.gates.query_permit().await?;
@@ -51,12 +58,6 @@ impl App {
             request_time_ms: self.clock.wall_ms(),
             request_id: request.request_id,
         };
-        let host = Arc::clone(self.lane().modules().host());
-        if !host.is_ready_for_scripts() {
-            // Compiling would hold up this thread for seconds. What fails fails again below.
-            let host = Arc::clone(&host);
-            drop(spawn_blocking(move || host.wait_for_scripts()).await);
-        }
         let answered = host.adhoc(snapshot.state.clone(), &call);
         drop(permit);
         let answered = answered.map_err(|error| refused(NAME, error))?;

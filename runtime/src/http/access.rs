@@ -58,8 +58,9 @@ pub(super) const EXPOSED: [HeaderName; 11] = [
 /// Whose page a browser asks for, in a word. Pages cannot set it, and only pages that came
 /// safely have it: over TLS, or from this machine.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-/// For what: `navigate` is somebody who follows a link.
+/// For what: `navigate` to a `document` is somebody who follows a link.
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
 /// Refuses what no page may ask for here.
 pub(super) async fn check(
@@ -67,7 +68,7 @@ pub(super) async fn check(
     request: Request,
     next: Next,
 ) -> Response {
-    match check_parts(&shared.settings, request.uri(), request.headers()) {
+    match check_parts(&shared.settings, request.method(), request.uri(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(problem) => {
             let (method, path) = (request.method(), request.uri().path());
@@ -103,7 +104,12 @@ pub(super) fn cors(origins: &Origins) -> Option<CorsLayer> {
     Some(layer)
 }
 
-fn check_parts(settings: &Settings, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+fn check_parts(
+    settings: &Settings,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<(), Problem> {
     // An address in full wins over the field, as RFC 9112 has it.
     let hosts: Vec<&[u8]> = match uri.authority() {
         Some(authority) => vec![authority.as_str().as_bytes()],
@@ -114,12 +120,13 @@ fn check_parts(settings: &Settings, uri: &Uri, headers: &HeaderMap) -> Result<()
         let host = Named::parse(text).filter(|host| settings.hosts.allow(host));
         named = Some(host.ok_or_else(|| not_a_name(text))?);
     }
-    check_origin(&settings.origins, named.as_ref(), headers)
+    check_origin(&settings.origins, named.as_ref(), method, headers)
 }
 
 fn check_origin(
     origins: &Origins,
     host: Option<&Named>,
+    method: &Method,
     headers: &HeaderMap,
 ) -> Result<(), Problem> {
     let site = headers.get(SEC_FETCH_SITE).map_or(&[][..], HeaderValue::as_bytes);
@@ -137,7 +144,10 @@ fn check_origin(
         }
     }
     // As an image or a script: nothing that a page could read, and a query that runs.
-    let is_followed = headers.get(SEC_FETCH_MODE).is_some_and(|mode| mode == "navigate");
+    let says = |name, value: &str| headers.get(name).is_some_and(|it| it == value);
+    let is_followed = matches!(*method, Method::GET | Method::HEAD)
+        && says(SEC_FETCH_MODE, "navigate")
+        && says(SEC_FETCH_DEST, "document");
     let is_foreign = [&b"cross-site"[..], b"same-site"].contains(&site);
     match is_foreign && !is_followed && !headers.contains_key(ORIGIN) {
         true => Err(not_allowed("another site")),

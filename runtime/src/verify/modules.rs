@@ -65,6 +65,7 @@ fn needed(disk: &dyn Disk, directory: &Path, deployed: Vec<(Name, Hash)>) -> Vec
     for (name, hash) in deployed {
         // What cannot be read is found when its turn comes.
         let script = disk::read(disk, &directory.join(format!("{hash}.js"))).ok();
+        let script = script.filter(|bytes| Hash::of(bytes) == hash);
         let base = script.and_then(|bytes| Script::parse(&bytes)).map(|script| script.base);
         let what = format!("deployed as {name}");
         needed.push(Needed { hash, what, effect: Effect::Refuses });

@@ -95,9 +95,13 @@ impl Cache {
         let written = compiled.serialize().map_err(io::Error::other).and_then(|code| {
             let draft = draft(&self.directory, &self.drafts);
             let mac = self.mac(&name, &code).finalize().into_bytes();
-            write(&draft, &[&mac, &code])?;
-            fs::rename(draft, self.directory.join(&name))?;
-            self.trim(BYTES_MAX)
+            let kept = write(&draft, &[&mac, &code])
+                .and_then(|()| fs::rename(&draft, self.directory.join(&name)));
+            if kept.is_err() {
+                // It may not even have been made.
+                drop(fs::remove_file(&draft));
+            }
+            kept.and_then(|()| self.trim(BYTES_MAX))
         });
         if let Err(error) = written {
             debug!(name, %error, "compiled code is not kept");
@@ -139,8 +143,11 @@ impl Cache {
             if bytes <= bytes_max {
                 break;
             }
-            fs::remove_file(path)?;
-            bytes -= length;
+            match fs::remove_file(path) {
+                // Another process has the same to do.
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => bytes -= length,
+            }
         }
         Ok(())
     }

@@ -33,7 +33,7 @@ struct Evaluated {
     loader: Loader,
     base: Arc<Base>,
     script: Script,
-    /// How long it may take: as long as when it was accepted.
+    /// How long it may take, which was accepted.
     deadline: Duration,
 }
 
@@ -92,21 +92,28 @@ impl Code {
     /// An instance that can be called. What a script logs while it is evaluated was logged
     /// when it was accepted.
     pub(super) fn start(&self, store: &mut Store<Guest>) -> wasmtime::Result<Instance> {
-        store.data_mut().log.is_mute = self.is_script();
-        let started = self.start_aloud(store);
-        store.data_mut().log.is_mute = false;
+        let Some(Evaluated { deadline, .. }) = &self.script else {
+            return self.start_aloud(store, Duration::ZERO);
+        };
+        store.data_mut().log.is_mute = true;
+        let started = self.start_aloud(store, *deadline);
+        store.data_mut().log.evaluated();
         started
     }
 
-    /// As [`Code::start`], with the lines that it logs. Evaluating a script does not count
+    /// As [`Code::start`], with the lines that it logs; a script may take `evaluation`. Evaluating a script does not count
     /// towards the deadline of the call, so that a handler may take as long before the
     /// script's snapshot is in place as after it.
-    pub(super) fn start_aloud(&self, store: &mut Store<Guest>) -> wasmtime::Result<Instance> {
+    pub(super) fn start_aloud(
+        &self,
+        store: &mut Store<Guest>,
+        evaluation: Duration,
+    ) -> wasmtime::Result<Instance> {
         store.data_mut().places.clone_from(&self.places);
         let instance = self.pre.instantiate(&mut *store)?;
-        if let Some(Evaluated { loader, script, deadline, .. }) = &self.script {
-            let of_call = std::mem::replace(&mut store.data_mut().budget.deadline, *deadline);
-            store.set_epoch_deadline(engine::ticks(*deadline));
+        if let Some(Evaluated { loader, script, .. }) = &self.script {
+            let of_call = std::mem::replace(&mut store.data_mut().budget.deadline, evaluation);
+            store.set_epoch_deadline(engine::ticks(evaluation));
             loader.load(store, &instance, script)?;
             store.data_mut().budget.deadline = of_call;
             store.set_epoch_deadline(engine::ticks(of_call));

@@ -58,6 +58,13 @@ impl GuestLog {
         *self = Self::new(callee);
     }
 
+    /// A script was evaluated, and the call itself begins: its lines are written, and what
+    /// was said before is not the reason for what goes wrong now.
+    pub(super) fn evaluated(&mut self) {
+        self.is_mute = false;
+        self.last_error = None;
+    }
+
     /// A call has ended: says how many lines were dropped.
     pub(super) fn end(&mut self) {
         if self.dropped > 0 {

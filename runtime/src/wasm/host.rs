@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use tracing::warn;
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
@@ -91,16 +92,38 @@ impl Host {
     /// # Errors
     /// [`Refused`], with what to do about it.
     pub fn load(self: &Arc<Self>, upload: &[u8]) -> Result<Arc<Module>, Refused> {
-        self.load_kept(upload, Refused::no_base)
+        self.load_new(upload, Refused::no_base)
     }
 
-    /// As [`Host::load`], of what was kept; `kept` reads the base of a script that this
-    /// server does not carry.
+    /// As [`Host::load`]; `kept` reads the base of a script that this server does not
+    /// carry.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn load_new(
+        self: &Arc<Self>,
+        upload: &[u8],
+        kept: impl FnOnce(Hash) -> Result<Vec<u8>, Refused>,
+    ) -> Result<Arc<Module>, Refused> {
+        self.load_within(self.settings.describe_deadline, upload, kept)
+    }
+
+    /// As [`Host::load_new`], of what was accepted before: it has more time, since a
+    /// machine that is busy is no reason to refuse it.
     ///
     /// # Errors
     /// [`Refused`].
     pub fn load_kept(
         self: &Arc<Self>,
+        upload: &[u8],
+        kept: impl FnOnce(Hash) -> Result<Vec<u8>, Refused>,
+    ) -> Result<Arc<Module>, Refused> {
+        self.load_within(self.settings.start_deadline(), upload, kept)
+    }
+
+    fn load_within(
+        self: &Arc<Self>,
+        deadline: Duration,
         upload: &[u8],
         kept: impl FnOnce(Hash) -> Result<Vec<u8>, Refused>,
     ) -> Result<Arc<Module>, Refused> {
@@ -113,7 +136,7 @@ impl Host {
             Some(script) => {
                 script.check()?;
                 let base = self.bases.get(self, script.base, kept)?;
-                let code = Code::of_script(base, script, self.settings.describe_deadline);
+                let code = Code::of_script(base, script, self.settings.start_deadline());
                 code.map_err(|error| Refused::unlike(&error))?
             }
             None => {
@@ -122,7 +145,7 @@ impl Host {
                 code.with_places(script::Places::carried(&checked))
             }
         };
-        let module = Arc::new(Module::describe(self, code, hash, upload.len())?);
+        let module = Arc::new(Module::describe(self, code, hash, upload.len(), deadline)?);
         let mut compiled = self.compiled();
         compiled.retain(|_, module| module.strong_count() > 0);
         compiled.insert(hash, Arc::downgrade(&module));

@@ -35,19 +35,20 @@ pub struct Module {
 }
 
 impl Module {
-    /// Starts an instance, asks it for its manifest, and checks that it exports
+    /// Starts an instance, which may take so long, asks it for its manifest, and checks that it exports
     /// what the manifest declares.
     pub(super) fn describe(
         host: &Arc<Host>,
         code: Code,
         hash: Hash,
         upload_bytes: usize,
+        deadline: Duration,
     ) -> Result<Self, Refused> {
         let name = "describe".into();
         let callee =
             Callee { kind: "export", name, id: "upload".into(), module: hash.to_string().into() };
-        let mut store = host.store(host.settings.describe_budget(), callee);
-        let described = code.start_aloud(&mut store).and_then(|instance| {
+        let mut store = host.store(host.settings.describe_budget(deadline), callee);
+        let described = code.start_aloud(&mut store, deadline).and_then(|instance| {
             let text = code.describe(&mut store, &instance)?;
             Ok((instance, text))
         });

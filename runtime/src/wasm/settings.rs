@@ -14,6 +14,9 @@ pub const QUERY_DEADLINE: Duration = Duration::from_secs(1);
 pub const COMMAND_DEADLINE: Duration = Duration::from_secs(5);
 /// How long a module may take to start and describe itself at upload.
 pub const DESCRIBE_DEADLINE: Duration = Duration::from_secs(2);
+/// How many times as long a module may take that was accepted before: a machine that is
+/// busy, at a start or behind a snapshot, is no reason to refuse what was fit.
+pub const ACCEPTED_FACTOR: u32 = 15;
 /// Memories and tables of a query's instance together, in bytes.
 pub const QUERY_MEMORY_BYTES_MAX: usize = 64 << 20;
 /// Memories and tables of a live instance together, in bytes.
@@ -133,9 +136,14 @@ impl Settings {
         }
     }
 
-    pub(super) fn describe_budget(&self) -> Budget {
+    /// How long a module that was accepted may take to start.
+    pub(super) fn start_deadline(&self) -> Duration {
+        self.describe_deadline.saturating_mul(ACCEPTED_FACTOR)
+    }
+
+    pub(super) fn describe_budget(&self, deadline: Duration) -> Budget {
         Budget {
-            deadline: self.describe_deadline,
+            deadline,
             memory_bytes_max: self.query_memory_bytes_max,
             output_bytes_max: super::manifest::MANIFEST_BYTES_MAX,
             cursors_max: 0,

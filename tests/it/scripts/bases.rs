@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use chancery::value::Hash;
-use chancery::wasm::script::base_bytes;
+use chancery::wasm::script::{BASE_HASH, base_bytes};
 use chancery_tests::{Server, chancery};
 use serde_json::json;
 use tempfile::TempDir;
@@ -103,4 +103,34 @@ fn compiled_code_is_kept_and_what_is_damaged_is_compiled_again() {
     let server = server.restart();
     assert_eq!(server.app().ask("count-of", &json!({ "name": "a" })), json!(3));
     server.app().succeed("add", &json!({ "name": "a", "by": 1 }));
+}
+
+/// What fits into the time of an upload on a quiet machine, and needs more on a busy one,
+/// is no reason not to start.
+#[test]
+fn a_script_that_was_accepted_has_time_at_a_start() {
+    let kept = TempDir::new().expect("a directory");
+    let data = kept.path().join("data");
+    let long = |times: u64| {
+        format!("let x = 0;\nfor (let i = 0; i < {times}; i++) x = (x * 31 + i) | 0;\n{COUNTER}")
+    };
+    let server = Server::on(&data, &["--script-snapshots", "false"]);
+    deploy(&server.app(), "counter", COUNTER);
+    let refused = super::upload(&server.app(), "counter", &long(1_000_000_000));
+    assert_eq!((refused.status, refused.code().as_str()), (422, "describe-failed"));
+    // It is put where an accepted one would be, as by a machine that was quicker.
+    let script = long(12_000_000);
+    let file = format!("// chancery-script base={} file=counter.js\n{script}", *BASE_HASH);
+    let hash = Hash::of(file.as_bytes());
+    let path = server.app_directory().join(format!("modules/{hash}.js"));
+    fs::write(path, file).expect("it is written");
+    let body = json!({ "hash": hash.to_string() }).to_string();
+    let headers = [("content-type", "application/json")];
+    let put = server.app().send("PUT", "/modules/counter", &headers, body.as_bytes());
+    assert_eq!(put.expect(200)["deployed"], json!(true));
+    let server = server.kill_and_restart();
+    assert_eq!(server.app().ask("count-of", &json!({ "name": "a" })), json!(0));
+    // It may take longer than its client waits, and does not fail for it.
+    let added = server.app().command("add", &json!({ "name": "a", "by": 3 }));
+    assert!([200, 202].contains(&added.status), "{added:?}");
 }

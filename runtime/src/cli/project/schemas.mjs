@@ -1,10 +1,11 @@
 // JSON Schemas of the types that files of TypeScript export, by ts-json-schema-generator of the
 // project in whose root this runs: `node --input-type=module --eval THIS -- FILE...`.
 //
-// Writes one JSON document: `{ sources: [path], made: [{ file, text }] }`, where a text is that of
-// a module with the schemas; or `{ problems: ["file:line:column: …"] }`. Paths are as seen from
+// Writes one JSON document: `{ sources: [{ path, sha256 }], made: [{ file, text }] }`, where a text
+// is that of a module with the schemas, and a hash that of a source as it was read; or `{ problems: ["file:line:column: …"] }`. Paths are as seen from
 // the root.
 
+import { createHash } from "node:crypto";
 import { createRequire } from "node:module";
 import { basename, relative, resolve } from "node:path";
 
@@ -184,5 +185,9 @@ function moduleOf(name) {
 
 const made = files.map((file) => ({ file, text: moduleOf(file) }));
 const sources = program.getSourceFiles().filter((file) => !program.isSourceFileDefaultLibrary(file));
-const told = { sources: sources.map((file) => relative(root, file.fileName)), made };
+const read = sources.map((file) => ({
+  path: relative(root, file.fileName),
+  sha256: createHash("sha256").update(file.text).digest("hex"),
+}));
+const told = { sources: read, made };
 process.stdout.write(JSON.stringify(problems.length === 0 ? told : { problems: [...new Set(problems)] }));

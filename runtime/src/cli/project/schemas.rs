@@ -19,6 +19,8 @@ use crate::value::{Hash, Hasher};
 const GENERATOR: &str = "ts-json-schema-generator";
 /// Has it make a module, in the root of the project.
 const SCRIPT: &str = include_str!("schemas.mjs");
+/// How often schemas are made of files that are changed meanwhile.
+const TRIES: u32 = 5;
 /// Raised when the same types make another module.
 const FORM: u32 = 1;
 /// What types are written in.
@@ -56,7 +58,14 @@ struct Header {
 #[serde(untagged)]
 enum Told {
     Problems { problems: Vec<String> },
-    Made { sources: Vec<String>, made: Vec<Made> },
+    Made { sources: Vec<Source>, made: Vec<Made> },
+}
+
+/// A file that schemas follow from, as it was read.
+#[derive(Deserialize)]
+struct Source {
+    path: String,
+    sha256: String,
 }
 
 #[derive(Deserialize)]
@@ -85,13 +94,20 @@ impl Schemas {
         if self.files.iter().all(|file| self.is_current(file)) {
             return Ok(());
         }
-        let (sources, made) = self.generate()?;
+        // Somebody may save while they are made; what is written is of what is there then.
+        for _ in 0..TRIES {
+            let (sources, made) = self.generate()?;
+            if let Some(read) = self.read_as_it_was(&sources) {
+                return self.write(&read, made);
+            }
+        }
+        Err(self.broken("the files are changed faster than schemas are made of them".to_owned()))
+    }
+
+    fn write(&self, read: &[(String, Vec<u8>)], made: Vec<Made>) -> Result<(), Error> {
         for Made { file, text } in made {
-            let Some(sha256) = self.digest(&sources, &text) else {
-                return Err(self.broken("a file was changed meanwhile".to_owned()));
-            };
-            let header =
-                Header { form: FORM, sources: sources.clone(), sha256: sha256.to_string() };
+            let sources = read.iter().map(|(path, _)| path.clone()).collect();
+            let header = Header { form: FORM, sources, sha256: digest(read, &text).to_string() };
             let header = serde_json::to_string(&header).unwrap_or_default();
             let text = format!("// Made of {file}{MARK}\n// {header}\n\n{text}");
             write(&self.module(&file), &text)?;
@@ -117,26 +133,32 @@ impl Schemas {
             let text = rest.strip_prefix('\n')?;
             let header: Header = serde_json::from_str(second.strip_prefix("// ")?).ok()?;
             let is_made = first == format!("// Made of {file}{MARK}") && header.form == FORM;
-            let sha256 = self.digest(&header.sources, text)?;
-            Some(is_made && sha256.to_string() == header.sha256)
+            let sha256 = digest(&self.read(&header.sources)?, text).to_string();
+            Some(is_made && sha256 == header.sha256)
         };
         read() == Some(true)
     }
 
-    /// Of what schemas follow from, and of their text; none if something cannot be read.
-    fn digest(&self, sources: &[String], text: &str) -> Option<Hash> {
-        let mut hasher = Hasher::default();
-        for source in sources {
-            let bytes = fs::read(self.root.join(source)).ok()?;
-            hasher.add(format!("{source}\n{}\n", bytes.len()).as_bytes());
-            hasher.add(&bytes);
-        }
-        hasher.add(text.as_bytes());
-        Some(hasher.finish())
+    /// What schemas follow from; none if something cannot be read.
+    fn read(&self, sources: &[String]) -> Option<Vec<(String, Vec<u8>)>> {
+        let read = |path: &String| Some((path.clone(), fs::read(self.root.join(path)).ok()?));
+        sources.iter().map(read).collect()
+    }
+
+    /// The same, if it is still what the generator read.
+    fn read_as_it_was(&self, sources: &[Source]) -> Option<Vec<(String, Vec<u8>)>> {
+        let paths: Vec<_> = sources.iter().map(|source| source.path.clone()).collect();
+        let read = self.read(&paths)?;
+        // The compiler leaves out a mark of the byte order.
+        let text = |bytes: &[u8]| Hash::of(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes));
+        let is_same = |((_, bytes), source): (&(String, Vec<u8>), &Source)| {
+            text(bytes).to_string() == source.sha256
+        };
+        read.iter().zip(sources).all(is_same).then_some(read)
     }
 
     /// What the modules follow from, and each of them.
-    fn generate(&self) -> Result<(Vec<String>, Vec<Made>), Error> {
+    fn generate(&self) -> Result<(Vec<Source>, Vec<Made>), Error> {
         self.check_files()?;
         let what = format!("schemas are made of {}, which takes", self.files.join(" and "));
         let Some(node) = tool::on_path("node") else {
@@ -180,6 +202,17 @@ impl Schemas {
         let path = self.files.first().map(|file| self.root.join(file)).unwrap_or_default();
         Error::Broken { tool: GENERATOR, path, said }
     }
+}
+
+/// Of what schemas follow from, and of their text.
+fn digest(read: &[(String, Vec<u8>)], text: &str) -> Hash {
+    let mut hasher = Hasher::default();
+    for (path, bytes) in read {
+        hasher.add(format!("{path}\n{}\n", bytes.len()).as_bytes());
+        hasher.add(bytes);
+    }
+    hasher.add(text.as_bytes());
+    hasher.finish()
 }
 
 /// Whether a file was made here: what follows from an edit is no edit.
@@ -228,7 +261,15 @@ mod tests {
         assert!(!schemas.is_current("types.ts"), "it is not there");
 
         let (sources, text) = (vec!["types.ts".to_owned(), "money.ts".to_owned()], "the rest\n");
-        let sha256 = schemas.digest(&sources, text).expect("they are there").to_string();
+        let read = schemas.read(&sources).expect("they are there");
+        let source = |text: &str| {
+            let (path, sha256) = ("types.ts".to_owned(), Hash::of(text.as_bytes()).to_string());
+            Source { path, sha256 }
+        };
+        let as_it_was = |text: &str| schemas.read_as_it_was(&[source(text)]).is_some();
+        assert!(as_it_was("export type A = string;"));
+        assert!(!as_it_was("export type A = number;"), "it was saved meanwhile");
+        let sha256 = digest(&read, text).to_string();
         let header = serde_json::to_string(&Header { form: FORM, sources, sha256 }).expect("JSON");
         let whole = format!("// Made of types.ts{MARK}\n// {header}\n\n{text}");
         let is_current = |text: &str| {

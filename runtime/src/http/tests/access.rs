@@ -106,7 +106,12 @@ async fn its_own_pages_and_programs_are_served() {
         &[("host", HERE), ("origin", "http://127.0.0.1:7070")],
         &[("host", "localhost"), ("origin", "http://localhost")],
         &[("host", HERE), ("sec-fetch-site", "none")],
-        &[("host", HERE), ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")],
+        &[
+            ("host", HERE),
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-mode", "navigate"),
+            ("sec-fetch-dest", "document"),
+        ],
         // A proxy that asks by its own name for what it serves; the browser knows better.
         &[("host", HERE), ("origin", proxy), ("sec-fetch-site", "same-origin")],
     ] {
@@ -117,6 +122,14 @@ async fn its_own_pages_and_programs_are_served() {
     for site in ["cross-site", "same-site"] {
         let image = [("host", HERE), ("sec-fetch-site", site), ("sec-fetch-mode", "no-cors")];
         ask(&api, "GET", "/healthz", &image).await.not_logged(403, "origin-not-allowed");
+        // A form that is sent, by a browser that does not say whose, and a frame.
+        for (method, dest) in [("POST", "document"), ("GET", "iframe")] {
+            let mode = ("sec-fetch-mode", "navigate");
+            let headers =
+                [("host", HERE), ("sec-fetch-site", site), mode, ("sec-fetch-dest", dest)];
+            let reply = ask(&api, method, "/v1/apps/main/projections/p/rebuild", &headers).await;
+            reply.not_logged(403, "origin-not-allowed");
+        }
     }
     // No browser asks before it sends what is its own; the question is one like others.
     let options = ask(&api, "OPTIONS", "/healthz", &[("host", HERE)]).await;

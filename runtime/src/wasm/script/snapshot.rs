@@ -57,7 +57,8 @@ pub(super) fn of(
         id: "snapshot".into(),
         module: "script".into(),
     };
-    let mut store = host.store(host.settings.describe_budget(), callee);
+    let mut store =
+        host.store(host.settings.describe_budget(host.settings.start_deadline()), callee);
     let instance = pre.instantiate(&mut store).map_err(failed)?;
     act(&mut store, &instance, pre.component())?;
     // What follows only reads, but all there is.
