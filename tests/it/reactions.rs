@@ -171,12 +171,17 @@ fn what_follows_knows_what_it_follows_from() {
         bench.reached("works", Position(1)).await;
         let event = bench.rig.app.events().event(Position(1)).expect("readable").expect("there");
         // Two reactions follow from it, each when it comes to it.
-        let followed = followed(&bench.rig);
-        let of_works = |receipt: &&Receipt| {
+        let of_works = |receipt: &Receipt| {
             let command = receipt.entry.act.command();
             command.is_some_and(|command| command.metadata.contains("\"works\""))
         };
-        let receipt = followed.iter().find(of_works).expect("what works asked for");
+        // The cursor moves with what is asked for, which is executed after that.
+        let receipt = loop {
+            if let Some(receipt) = followed(&bench.rig).into_iter().find(of_works) {
+                break receipt;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        };
         let Some(command) = receipt.entry.act.command() else { panic!("{receipt:?}") };
         assert_eq!(&*command.correlation_id, "order-42");
         assert_eq!(command.causation_id.as_deref(), Some(event.id.to_string().as_str()));
